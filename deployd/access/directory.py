@@ -107,7 +107,8 @@ class Directory:
         if person is None or (token.ends is not None and token.ends <= self._now()):
             return None
         roles = capped(person.roles, token.role, token.projects)
-        return Credential(f"person:{token.number}", token.digest, Caller(person.id, roles, token.label, person.id))
+        caller = Caller(person.id, roles, token.label, person.id, token.role, token.projects)
+        return Credential(f"person:{token.number}", token.digest, caller)
 
     def _there(self, person: str) -> Person | None:
         found = self._persons.get(person)

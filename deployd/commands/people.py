@@ -252,13 +252,16 @@ class PeopleCommands:
         self.refuse_unless_own(caller, id_)
         if caller.role_on_host() is Role.ADMIN:
             return
+        # What both may today is not all: its owner may become more, and the new one would do what this one never may.
+        is_less = not (caller.most.includes(role) and (EVERY in caller.only or set(projects) <= set(caller.only)))
         for project, wanted in capped(self.find(id_).roles, role, projects).items():
             own = caller.role_on_host() if project == EVERY else caller.role_in(project)
-            if own is None or not own.includes(wanted):
-                raise Forbidden(
-                    f"the token {caller.by} that you are here with may do less than what is to be made would",
-                    hint="use a token without limits, or ask an admin of the host",
-                )
+            is_less = is_less or own is None or not own.includes(wanted)
+        if is_less:
+            raise Forbidden(
+                f"the token {caller.by} that you are here with may do less than what is to be made would",
+                hint="use a token without limits, or ask an admin of the host",
+            )
 
     def refuse_to_give(self, caller: Caller, roles: Mapping[str, object]) -> None:
         """Who may do what in a project is said by its admins; of the host, by admins of the host.

@@ -56,7 +56,9 @@ def test_a_person_is_known_by_each_token_with_what_that_one_may() -> None:
     known = directory()
     assert known.by_header("Bearer deployd_a") == Caller("anna", ANNA.roles, "laptop", "anna")
     basic = base64.b64encode(b"whoever:deployd_b").decode()
-    assert known.by_header(f"Basic {basic}") == Caller("anna", {"shop": Role.CONTRIBUTOR}, "ci", "anna")
+    assert known.by_header(f"Basic {basic}") == Caller(
+        "anna", {"shop": Role.CONTRIBUTOR}, "ci", "anna", Role.CONTRIBUTOR, ("shop",),
+    )
     assert known.by_header("Bearer secret-of-robot") == Caller("robot", {EVERY: Role.VIEWER})
     for shown in (None, "", "Bearer ", "Bearer deployd_c", f"Bearer {digest_of('deployd_a')}", "Bearer anna"):
         assert known.by_header(shown) is None

@@ -181,3 +181,21 @@ async def test_who_may_make_what(world: World) -> None:
     for roles in ({EVERY: Role.VIEWER}, {"blog": None}, {"shop": Role.VIEWER, "blog": Role.VIEWER}):
         with pytest.raises(Forbidden, match="is no admin of"):
             people.refuse_to_give(whole, roles)
+
+
+@pytest.mark.parametrize(("role", "projects"), [
+    (Role.ADMIN, ("shop",)), (Role.VIEWER, (EVERY,)), (Role.VIEWER, ("blog",)), (Role.VIEWER, ("shop", "blog")),
+])
+async def test_a_token_makes_none_that_could_do_more_once_its_owner_becomes_more(
+    world: World, role: Role, projects: tuple[str, ...],
+) -> None:
+    """Of somebody who may only look: today the new one would do what the old one does."""
+    await anna(world, shop=Role.VIEWER)
+    _, secret = await world.people.add_token("anna", "reader", role=Role.VIEWER, projects=("shop",))
+    stolen = world.directory.by_secret(secret)
+    assert stolen is not None
+    world.people.refuse_to_credential(stolen.caller, "anna", Role.VIEWER, ("shop",))
+    with pytest.raises(Forbidden, match="may do less"):
+        world.people.refuse_to_credential(stolen.caller, "anna", role, projects)
+    with pytest.raises(Forbidden, match="may do less"):
+        world.people.refuse_to_credential(stolen.caller, "anna")   # a key does all that its owner may
