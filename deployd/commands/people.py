@@ -7,11 +7,11 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from typing import ClassVar, TypeVar
+from functools import partial, wraps
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
 from deployd.access.caller import Caller
 from deployd.access.directory import Directory
@@ -38,6 +38,7 @@ from deployd.state import people
 from deployd.state.store import Store
 
 T = TypeVar("T")
+P = ParamSpec("P")
 USES_SECONDS = 60.0
 """How often it is written down which tokens and keys were used."""
 MOST_DAYS, USUAL_DAYS = 3650, 90
@@ -51,6 +52,19 @@ class AlreadyThere(DeployError):
     code: ClassVar[str] = "already-there"
 
 
+def _alone(change: Callable[Concatenate[PeopleCommands, P], Awaitable[T]]) -> Callable[
+    Concatenate[PeopleCommands, P], Coroutine[Any, Any, T],
+]:
+    """One after the other: what is written is made of what is there then. Else somebody who changes their own name just
+    when they lose a role would write the roles that they had."""
+    @wraps(change)
+    async def alone(self: PeopleCommands, /, *args: P.args, **more: P.kwargs) -> T:
+        async with self.changing:
+            return await change(self, *args, **more)
+
+    return alone
+
+
 class PeopleCommands:
     def __init__(
         self, store: Store, directory: Directory, clock: Clock, projects: Mapping[ProjectId, ProjectSettings],
@@ -59,7 +73,7 @@ class PeopleCommands:
         self._directory = directory
         self._clock = clock
         self._projects = projects
-        self._changing = asyncio.Lock()
+        self.changing = asyncio.Lock()
 
     async def load(self) -> None:
         """Go on with those of the database."""
@@ -75,8 +89,10 @@ class PeopleCommands:
         uses = self._directory.take_uses()
         if uses:
             await self._store.write(lambda db: people.note_uses(db, uses))
-            await self.load()
+            async with self.changing:   # else what was read before a change would take its place
+                await self.load()
 
+    @_alone
     async def add(self, id_: str, name: str, email: str, roles: Mapping[str, Role]) -> Person:
         """
         Raises:
@@ -93,6 +109,7 @@ class PeopleCommands:
             raise AlreadyThere(f"there is a person {id_} already{gone}", hint="choose another id")
         return await self._put(made)
 
+    @_alone
     async def change(
         self, id_: str, *, name: str | None = None, email: str | None = None,
         roles: Mapping[str, Role | None] | None = None,
@@ -113,6 +130,7 @@ class PeopleCommands:
         self._refuse_unusable(changed)
         return await self._put(changed)
 
+    @_alone
     async def leave(self, id_: str) -> Person:
         """Somebody is gone: their tokens and keys are removed, what they did keeps their name.
 
@@ -129,10 +147,12 @@ class PeopleCommands:
         await self._write(write)
         return left
 
+    @_alone
     async def come_back(self, id_: str) -> Person:
         """Somebody who left is back, with their roles, and without tokens and keys."""
         return await self._put(replace(self.find(id_), left=None))
 
+    @_alone
     async def add_token(
         self, id_: str, label: str, *, role: Role = Role.ADMIN, projects: tuple[str, ...] = (EVERY,),
         days: int | None = USUAL_DAYS,
@@ -160,6 +180,7 @@ class PeopleCommands:
         number = await self._write(lambda db: people.add_token(db, made))
         return replace(made, number=number), secret
 
+    @_alone
     async def remove_token(self, id_: str, label: str) -> PersonalToken:
         """
         Raises:
@@ -172,6 +193,7 @@ class PeopleCommands:
         await self._write(partial(people.remove_token, number=found.number))
         return found
 
+    @_alone
     async def add_key(self, id_: str, label: str, line: str) -> PublicKey:
         """
         Args:
@@ -194,6 +216,7 @@ class PeopleCommands:
         number = await self._write(lambda db: people.add_key(db, made))
         return replace(made, number=number)
 
+    @_alone
     async def remove_key(self, id_: str, label: str) -> PublicKey:
         """
         Args:
@@ -289,13 +312,12 @@ class PeopleCommands:
         return person
 
     async def _write(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Change something; one after the other, so that what was checked is so still."""
-        async with self._changing:
-            try:
-                found = await self._store.write(query)
-            except sqlite3.IntegrityError:
-                raise AlreadyThere("somebody else has made the same at this moment", hint="look at the list") from None
-            await self.load()
+        """Change something."""
+        try:
+            found = await self._store.write(query)
+        except sqlite3.IntegrityError:
+            raise AlreadyThere("somebody else has made the same at this moment", hint="look at the list") from None
+        await self.load()
         return found
 
     def _refuse_unusable(self, person: Person) -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -163,6 +165,27 @@ async def test_uses_are_written_down(world: World) -> None:
     await world.people.write_uses()
     used = world.directory.people.tokens[0]
     assert (used.used, used.used_from) == (NOW, "192.0.2.7")
+
+
+@pytest.mark.parametrize("taken", ["role", "all"])
+async def test_who_changes_their_name_while_they_lose_a_role_or_leave_keeps_neither(world: World, taken: str) -> None:
+    await anna(world, shop=Role.ADMIN)
+    write = world.store.write
+
+    async def slowly(query: Any) -> Any:
+        await asyncio.sleep(0)
+        return await write(query)
+
+    world.store.write = slowly   # type: ignore[method-assign]
+    people = world.people
+    loses = people.leave("anna") if taken == "all" else people.change("anna", roles={"shop": Role.VIEWER})
+    with suppress(PersonUnusable):
+        await asyncio.gather(loses, people.change("anna", name="Anna Jones"), people.add_token("anna", "kept"))
+    found, tokens = people.find("anna"), world.directory.people.tokens
+    if taken == "all":
+        assert (found.left, tokens) == (NOW, ())
+    else:
+        assert (found.name, dict(found.roles), len(tokens)) == ("Anna Jones", {"shop": Role.VIEWER}, 1)
 
 
 async def test_who_may_make_what(world: World) -> None:
