@@ -96,6 +96,9 @@ def ask_gate(
             f"{ticket.branch} is protected no more, and nobody decided about the ticket {ticket.id}",
             hint="push again, or ask for it again, when it is wanted still",
         )
+    if ticket.emergency_by and ticket.commit not in ("", offer.offered.commit):   # the branch of a remote moved on
+        tickets.end_emergency(db, ticket.id)
+        ticket = replace(ticket, emergency_by="", emergency_why="")
     ticket = replace(ticket, digest=offer.offered.digest, commit=CommitId(offer.offered.commit))
     verdict = judge(facts_of(
         db, project, ticket, now, is_contained=is_contained, authors=offer.brief.authors,

@@ -175,6 +175,11 @@ def open_for_emergency(connection: sqlite3.Connection, ticket: TicketId, who: st
     )
 
 
+def end_emergency(connection: sqlite3.Connection, ticket: TicketId) -> None:
+    """It was opened for another commit than it offers now."""
+    connection.execute("UPDATE tickets SET emergency_by = '', emergency_why = '' WHERE id = ?", (ticket,))
+
+
 def end(
     connection: sqlite3.Connection, ticket: TicketId, state: TicketState, who: str, why: str, now: datetime,
 ) -> bool:

@@ -202,6 +202,20 @@ async def test_an_emergency_has_a_reason_and_never_opens_for_what_is_not_merged(
     assert (await world.comes_to_gate(pushed)).is_open
 
 
+async def test_an_emergency_is_one_of_the_commit_that_the_admin_saw(world: TicketsWorld) -> None:
+    """What comes by a webhook is read from the remote anew when it goes on: its branch may be elsewhere by then."""
+    pushed = await world.push("production", 2)
+    await world.comes_to_gate(pushed)
+    number = (await world.ticket_of(pushed)).id
+    await world.commands.open_for_emergency(number, EVE, "it burns")
+    verdict = await world.comes_to_gate(pushed, moved_to=3)
+    assert [item.code for item in verdict.obstacles] == ["approval-missing"]
+    found = await world.ticket(number)
+    assert (found.state, found.commit, found.emergency_by, found.emergency_why) == ("waiting", commit(3), "", "")
+    await world.commands.open_for_emergency(number, EVE, "it burns still")
+    assert (await world.comes_to_gate(pushed, moved_to=3)).is_open
+
+
 def _place(world: TicketsWorld) -> EnvironmentId:
     return Source(world.project.id, "production").environment
 
