@@ -13,6 +13,7 @@ from datetime import timedelta
 from functools import partial, wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
+from deployd.access.actions import LEAST, Action
 from deployd.access.caller import Caller
 from deployd.access.directory import Directory
 from deployd.access.errors import Forbidden, NotFound
@@ -29,12 +30,12 @@ from deployd.access.people import (
     make_secret,
     read_key,
 )
-from deployd.access.roles import EVERY, Role, capped
+from deployd.access.roles import EVERY, Role, capped, role_in
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
 from deployd.settings import ProjectSettings
-from deployd.state import people
+from deployd.state import people, tickets
 from deployd.state.store import Store
 
 T = TypeVar("T")
@@ -128,11 +129,18 @@ class PeopleCommands:
             email.strip(), roles={project: role for project, role in wanted.items() if role is not None},
         )
         self._refuse_unusable(changed)
-        return await self._put(changed)
+
+        def write(db: sqlite3.Connection) -> None:
+            people.put_person(db, changed)
+            tickets.forget_approvals(db, id_, partial(_may_approve, changed))
+
+        await self._write(write)
+        return changed
 
     @_alone
     async def leave(self, id_: str) -> Person:
-        """Somebody is gone: their tokens and keys are removed, what they did keeps their name.
+        """Somebody is gone: their tokens and keys are removed, what they did keeps their name. What they approved, and
+        is not under way, waits for others.
 
         Raises:
             NotFound: There is no such person.
@@ -143,6 +151,7 @@ class PeopleCommands:
         def write(db: sqlite3.Connection) -> None:
             people.put_person(db, left)
             people.remove_credentials(db, id_)
+            tickets.forget_approvals(db, id_, lambda _: False)
 
         await self._write(write)
         return left
@@ -338,6 +347,11 @@ class PeopleCommands:
                 known = ", ".join(sorted(self._projects)) or "none yet"
                 raise PersonUnusable(f"there is no project {project[:LONGEST_TEXT]}", where="projects",
                                      hint=f"projects of this host: {known}")
+
+
+def _may_approve(person: Person, project: str) -> bool:
+    role = role_in(person.roles, project)
+    return role is not None and role.includes(LEAST[Action.APPROVE])
 
 
 def _label(text: str) -> str:

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from deployd.access.directory import Directory
 from deployd.access.errors import Forbidden, NotFound
+from deployd.access.roles import Role
+from deployd.commands.people import PeopleCommands
 from deployd.commands.tickets import Asking, OfferChanged
 from deployd.environment.naming import Source
 from deployd.errors import DeployError, Unusable
@@ -147,6 +150,25 @@ async def test_a_declined_ticket_needs_a_reason_and_takes_its_activity_along(wor
     assert (activity.state, activity.reason) == ("cancelled", "declined by bob: not on a Friday[31m")
     with pytest.raises(TicketEnded):
         await world.commands.approve(number, digest, EVE, "")
+
+
+async def test_the_approval_of_somebody_who_left_or_approves_no_more_counts_no_more(world: TicketsWorld) -> None:
+    """The gate of the ticket was shut still: another approver, a window, or its build was waited for."""
+    store, directory = cast(Any, world.store), Directory((), lambda: NOW)
+    people = PeopleCommands(store, directory, world.host.clock, world.settings.projects)
+    for who in ("bob", "eve", "zoe"):
+        await people.add(who, "", "", {"shop": Role.APPROVER})
+    world.protect({"production": {"protected": {"approvals": 4}}})
+    number, digest = await waiting(world)
+    for person in (BOB, EVE, Person("zoe", "zoe")):
+        await world.commands.approve(number, digest, person, "")
+    await people.change("bob", roles={"shop": Role.CONTRIBUTOR})
+    await people.change("zoe", name="Zoe")
+    assert [item.who for item in (await world.ticket(number)).approvals] == ["eve", "zoe"]
+    await people.leave("eve")
+    found = await world.ticket(number)
+    assert [item.who for item in found.approvals] == ["zoe"]
+    assert "1 of 4 approvals" in found.obstacles[0].what
 
 
 async def test_only_who_asked_withdraws(world: TicketsWorld) -> None:
