@@ -96,9 +96,9 @@ class TicketsWorld:
         await self.store.write(lambda db: activities.begin(db, made, self.now_))
         await self.end(made, "success")
 
-    async def push(self, branch: str, number: int, who: str = "ada") -> ActivityId:
+    async def push(self, branch: str, number: int, who: str = "ada", how: str = "git") -> ActivityId:
         """What a push makes, over whatever it came."""
-        request = Request(KINDS["push"], Source(SHOP, branch).environment, branch, commit(number), Trigger(who, "git"))
+        request = Request(KINDS["push"], Source(SHOP, branch).environment, branch, commit(number), Trigger(who, how))
         made: ActivityId = await self.requests.write(lambda db: self.requests.ask_for(db, request))
         return made
 

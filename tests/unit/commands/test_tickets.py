@@ -285,6 +285,18 @@ async def test_an_activity_from_before_the_protection_gets_its_ticket_at_the_gat
     assert (await world.ticket_of(pushed)).asked_by == "ada"
 
 
+async def test_a_push_that_was_only_found_is_not_approved_by_its_pusher_alone(world: TicketsWorld) -> None:
+    """Whoever broke the connection at the right moment would have pushed it, and be nobody to the gate."""
+    found = await world.push("production", 2, "deployd", "daemon")
+    await world.comes_to_gate(found)
+    ticket = await world.ticket_of(found)
+    assert (ticket.asked_by, ticket.approvals_wanted) == ("deployd", 2)
+    ticket = await world.commands.approve(ticket.id, ticket.digest, ADA, "")
+    assert [item.code for item in ticket.obstacles] == ["approval-missing"]
+    await world.commands.approve(ticket.id, ticket.digest, BOB, "")
+    assert (await world.comes_to_gate(found)).is_open
+
+
 async def test_one_ticket_leads_through_its_stages_and_leaves_out_where_it_is_live(staged: TicketsWorld) -> None:
     made = await staged.promote(source="main", not_before=NOW + timedelta(hours=1))
     assert [stage.branch for stage in made.stages] == ["staging", "production"]
