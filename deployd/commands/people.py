@@ -7,14 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Awaitable, Callable, Coroutine, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 from functools import partial, wraps
 from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
+import structlog
+
 from deployd.access.actions import LEAST, Action
-from deployd.access.caller import Caller
+from deployd.access.caller import OPERATOR, Caller
 from deployd.access.directory import Directory
 from deployd.access.errors import Forbidden, NotFound
 from deployd.access.people import (
@@ -34,15 +36,20 @@ from deployd.access.roles import EVERY, Role, capped, role_in
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
+from deployd.promotion.people import SOMEBODY
 from deployd.settings import ProjectSettings
 from deployd.state import people, tickets
 from deployd.state.store import Store
+
+log = structlog.get_logger()
 
 T = TypeVar("T")
 P = ParamSpec("P")
 USES_SECONDS = 60.0
 """How often it is written down which tokens and keys were used."""
 MOST_DAYS, USUAL_DAYS = 3650, 90
+OURS = frozenset({OPERATOR.name, SOMEBODY.name})
+"""Whom the audit log names for what root did, and for what nobody did."""
 MOST_OF_ONE = 100
 """Tokens, and keys, of one person."""
 
@@ -75,10 +82,15 @@ class PeopleCommands:
         self._clock = clock
         self._projects = projects
         self.changing = asyncio.Lock()
+        self._doubled: Sequence[str] = ()
 
     async def load(self) -> None:
         """Go on with those of the database."""
         self._directory.replace(await self._store.read(people.read_all))
+        doubled, self._doubled = self._doubled, self._directory.doubled
+        for person in set(self._doubled) - set(doubled):
+            log.error("person_not_let_in", person=person, why="a token of the settings has this name",
+                      hint="rename the token")
 
     async def serve(self) -> None:
         """Write down now and then which tokens and keys were used."""
@@ -102,8 +114,9 @@ class PeopleCommands:
         """
         made = Person(id=id_, name=name.strip() or id_, email=email.strip(), roles=dict(roles), since=self._clock.now())
         self._refuse_unusable(made)
-        if any(token.name == id_ for token in self._directory.settings_tokens) or id_ == "operator":
-            raise AlreadyThere(f"{id_} is the name of a token in the settings, and nobody could tell the two apart",
+        if any(token.name == id_ for token in self._directory.settings_tokens) or id_ in OURS:
+            whose = "deployd's own" if id_ in OURS else "the name of a token in the settings"
+            raise AlreadyThere(f"{id_} is {whose}, and nobody could tell the two apart",
                                hint="choose another id, or rename the token")
         if (there := self._find(id_)) is not None:
             gone = "; they left, and `deployd people return` takes them back" if there.left else ""

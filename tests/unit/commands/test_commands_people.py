@@ -126,7 +126,7 @@ async def test_what_cannot_be_taken_is_named(
     assert world.directory.people.persons == ()
 
 
-@pytest.mark.parametrize("id_", ["anna", "robot", "operator"])
+@pytest.mark.parametrize("id_", ["anna", "robot", "operator", "deployd"])
 async def test_nobody_gets_the_name_of_somebody_else(world: World, id_: str) -> None:
     await anna(world)
     with pytest.raises(AlreadyThere):
