@@ -106,12 +106,19 @@ class PeopleCommands:
                 await self.load()
 
     @_alone
-    async def add(self, id_: str, name: str, email: str, roles: Mapping[str, Role]) -> Person:
+    async def add(
+        self, id_: str, name: str, email: str, roles: Mapping[str, Role], *, by: Caller | None = None,
+    ) -> Person:
         """
+        Args:
+            by: Whose request it is, as it was let in.
+
         Raises:
+            Forbidden: They may something else by now.
             PersonUnusable: The id, the name, the address or a project cannot be taken.
             AlreadyThere: There is somebody of this id, or a token of the settings.
         """
+        self._refuse_outdated(by)
         made = Person(id=id_, name=name.strip() or id_, email=email.strip(), roles=dict(roles), since=self._clock.now())
         self._refuse_unusable(made)
         if any(token.name == id_ for token in self._directory.settings_tokens) or id_ in OURS:
@@ -126,15 +133,17 @@ class PeopleCommands:
     @_alone
     async def change(
         self, id_: str, *, name: str | None = None, email: str | None = None,
-        roles: Mapping[str, Role | None] | None = None,
+        roles: Mapping[str, Role | None] | None = None, by: Caller | None = None,
     ) -> Person:
         """
         Args:
             roles: {project or `EVERY`: the role from now on; None: none there}
+            by: As of `add`.
 
         Raises:
-            NotFound, PersonUnusable: See `add`.
+            NotFound, PersonUnusable, Forbidden: See `add`.
         """
+        self._refuse_outdated(by)
         found = self.find(id_)
         wanted = {**found.roles, **(roles or {})}
         changed = replace(
@@ -170,8 +179,9 @@ class PeopleCommands:
         return left
 
     @_alone
-    async def come_back(self, id_: str) -> Person:
-        """Somebody who left is back, with their roles, and without tokens and keys."""
+    async def come_back(self, id_: str, *, by: Caller | None = None) -> Person:
+        """Somebody who left is back, with their roles, and without tokens and keys. `by` as of `add`."""
+        self._refuse_outdated(by)
         return await self._put(replace(self.find(id_), left=None))
 
     @_alone
@@ -319,6 +329,19 @@ class PeopleCommands:
             if role is not Role.ADMIN:
                 where = "the host" if project == EVERY else project
                 raise Forbidden(f"{caller.name} is no admin of {where}, and cannot say who may do what there")
+
+    def _refuse_outdated(self, by: Caller | None) -> None:
+        """A request waits for those before it, and one of these may have taken away what it was let in for: an admin
+        who loses the role would give it back to themselves.
+
+        Raises:
+            Forbidden: Its person may something else by now.
+        """
+        if by is None or not by.person:
+            return
+        found = self._find(by.person)
+        if found is None or found.left is not None or capped(found.roles, by.most, by.only) != by.roles:
+            raise Forbidden(f"what {by.name} may do was changed just now", hint="ask again")
 
     def _find(self, id_: str) -> Person | None:
         return next((person for person in self._directory.people.persons if person.id == id_), None)

@@ -188,6 +188,29 @@ async def test_who_changes_their_name_while_they_lose_a_role_or_leave_keeps_neit
         assert (found.name, dict(found.roles), len(tokens)) == ("Anna Jones", {"shop": Role.VIEWER}, 1)
 
 
+async def test_an_admin_who_loses_the_role_gives_it_back_to_nobody_by_requests_that_wait(world: World) -> None:
+    await anna(world, shop=Role.ADMIN)
+    _, secret = await world.people.add_token("anna", "laptop")
+    seen = world.directory.by_secret(secret)
+    assert seen is not None
+    people, by = world.people, seen.caller
+    people.refuse_to_give(by, {"shop": Role.ADMIN})   # as a request is let in that waits from then on
+    await people.change("anna", roles={"shop": Role.VIEWER})
+    for late in (
+        people.change("anna", roles={"shop": Role.ADMIN}, by=by),
+        people.add("bert", "", "", {"shop": Role.ADMIN}, by=by), people.come_back("anna", by=by),
+    ):
+        with pytest.raises(Forbidden, match="was changed just now"):
+            await late
+    assert dict(people.find("anna").roles) == {"shop": Role.VIEWER}
+    now = world.directory.by_secret(secret)
+    assert now is not None
+    assert (await people.change("anna", name="Anna Jones", by=now.caller)).name == "Anna Jones"
+    await people.leave("anna")
+    with pytest.raises(Forbidden):
+        await people.change("anna", name="Anna Smith", by=now.caller)
+
+
 async def test_who_may_make_what(world: World) -> None:
     await anna(world, shop=Role.ADMIN)
     whole = Caller("anna", {"shop": Role.ADMIN}, "laptop", "anna")
