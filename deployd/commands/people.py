@@ -32,7 +32,7 @@ from deployd.access.people import (
     make_secret,
     read_key,
 )
-from deployd.access.roles import EVERY, Role, capped, role_in
+from deployd.access.roles import EVERY, Role, capped
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
@@ -154,7 +154,7 @@ class PeopleCommands:
 
         def write(db: sqlite3.Connection) -> None:
             people.put_person(db, changed)
-            tickets.forget_approvals(db, id_, partial(_may_approve, changed))
+            tickets.forget_approvals(db, id_, partial(changed.may, LEAST[Action.APPROVE]))
 
         await self._write(write)
         return changed
@@ -383,11 +383,6 @@ class PeopleCommands:
                 known = ", ".join(sorted(self._projects)) or "none yet"
                 raise PersonUnusable(f"there is no project {project[:LONGEST_TEXT]}", where="projects",
                                      hint=f"projects of this host: {known}")
-
-
-def _may_approve(person: Person, project: str) -> bool:
-    role = role_in(person.roles, project)
-    return role is not None and role.includes(LEAST[Action.APPROVE])
 
 
 def _label(text: str) -> str:

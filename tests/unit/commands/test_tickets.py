@@ -169,6 +169,9 @@ async def test_the_approval_of_somebody_who_left_or_approves_no_more_counts_no_m
     found = await world.ticket(number)
     assert [item.who for item in found.approvals] == ["zoe"]
     assert "1 of 4 approvals" in found.obstacles[0].what
+    for late in (BOB, EVE):   # whose requests were let in before
+        with pytest.raises(Forbidden, match="approves nothing of shop any more"):
+            await world.commands.approve(number, digest, late, "")
 
 
 async def test_only_who_asked_withdraws(world: TicketsWorld) -> None:
