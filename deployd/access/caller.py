@@ -21,6 +21,10 @@ class Caller:
     """The label of the person's token or key; empty for a token of the settings."""
     person: str = ""
     """Id of the person; empty: nobody in particular."""
+    most: Role = Role.ADMIN
+    """What their token was made for, whatever they are: what they become tomorrow gives it no more."""
+    only: tuple[str, ...] = (EVERY,)
+    """The projects that it was made for."""
 
     @property
     def projects(self) -> tuple[str, ...]:

@@ -34,6 +34,8 @@ class Credential:
 class Directory:
     def __init__(self, tokens: Sequence[Token], now: Callable[[], datetime]) -> None:
         self._tokens = tuple(tokens)
+        self._taken = frozenset(token.name for token in tokens)
+        """Names that persons cannot have: sessions, activities and the audit log say by them who somebody is."""
         self._now = now
         self._used: dict[tuple[str, int], tuple[datetime, str]] = {}
         self.replace(People())
@@ -45,6 +47,11 @@ class Directory:
         self._by_digest = {token.digest: token for token in people.tokens}
         self._by_number = {token.number: token for token in people.tokens}
         self._by_key = {key.blob: key for key in people.keys}
+
+    @property
+    def doubled(self) -> Sequence[str]:
+        """Persons who are called like a token that came to the settings after them: they are let in by nothing."""
+        return sorted(self._taken & self._persons.keys())
 
     @property
     def settings_tokens(self) -> Sequence[Token]:
@@ -107,11 +114,12 @@ class Directory:
         if person is None or (token.ends is not None and token.ends <= self._now()):
             return None
         roles = capped(person.roles, token.role, token.projects)
-        return Credential(f"person:{token.number}", token.digest, Caller(person.id, roles, token.label, person.id))
+        caller = Caller(person.id, roles, token.label, person.id, token.role, token.projects)
+        return Credential(f"person:{token.number}", token.digest, caller)
 
     def _there(self, person: str) -> Person | None:
         found = self._persons.get(person)
-        return found if found is not None and found.left is None else None
+        return found if found is not None and found.left is None and person not in self._taken else None
 
     def _use(self, kind: str, number: int, address: str) -> None:
         self._used[kind, number] = (self._now(), address or self._used.get((kind, number), (None, ""))[1])

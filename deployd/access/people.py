@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import ClassVar
 
-from deployd.access.roles import EVERY, Role, Roles
+from deployd.access.roles import EVERY, Role, Roles, role_in
 from deployd.errors import Unusable
 
 PERSON_ID = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)*")
@@ -50,6 +50,11 @@ class Person:
     since: datetime
     left: datetime | None = None
     """Since when none of their keys and tokens is taken; what they did keeps their name."""
+
+    def may(self, least: Role, project: str) -> bool:
+        """Whether they are there, and have at least this role in a project."""
+        role = role_in(self.roles, project)
+        return self.left is None and role is not None and role.includes(least)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

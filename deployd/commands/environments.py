@@ -146,8 +146,8 @@ class EnvironmentCommands:
             if seen is not None:
                 refuse_overtaken(db, environment, seen)
             # With the activity: a push that comes now is held already. Somebody's own lock keeps its words.
-            if lock is not None and locks.find(db, lock.environment) is None:
-                lock_environment(db, lock, environment.branch)
+            if lock is not None:
+                lock_environment(db, locks.lasting(db, lock), environment.branch)
             return self._requests.ask_for(db, request)
 
         return await read_activity(self._store, await self._requests.write(enqueue))

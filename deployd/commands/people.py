@@ -7,13 +7,16 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from functools import partial
-from typing import ClassVar, TypeVar
+from functools import partial, wraps
+from typing import Any, ClassVar, Concatenate, ParamSpec, TypeVar
 
-from deployd.access.caller import Caller
+import structlog
+
+from deployd.access.actions import LEAST, Action
+from deployd.access.caller import OPERATOR, Caller
 from deployd.access.directory import Directory
 from deployd.access.errors import Forbidden, NotFound
 from deployd.access.people import (
@@ -33,14 +36,20 @@ from deployd.access.roles import EVERY, Role, capped
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
+from deployd.promotion.people import SOMEBODY
 from deployd.settings import ProjectSettings
-from deployd.state import people
+from deployd.state import people, tickets
 from deployd.state.store import Store
 
+log = structlog.get_logger()
+
 T = TypeVar("T")
+P = ParamSpec("P")
 USES_SECONDS = 60.0
 """How often it is written down which tokens and keys were used."""
 MOST_DAYS, USUAL_DAYS = 3650, 90
+OURS = frozenset({OPERATOR.name, SOMEBODY.name})
+"""Whom the audit log names for what root did, and for what nobody did."""
 MOST_OF_ONE = 100
 """Tokens, and keys, of one person."""
 
@@ -51,6 +60,19 @@ class AlreadyThere(DeployError):
     code: ClassVar[str] = "already-there"
 
 
+def _alone(change: Callable[Concatenate[PeopleCommands, P], Awaitable[T]]) -> Callable[
+    Concatenate[PeopleCommands, P], Coroutine[Any, Any, T],
+]:
+    """One after the other: what is written is made of what is there then. Else somebody who changes their own name just
+    when they lose a role would write the roles that they had."""
+    @wraps(change)
+    async def alone(self: PeopleCommands, /, *args: P.args, **more: P.kwargs) -> T:
+        async with self.changing:
+            return await change(self, *args, **more)
+
+    return alone
+
+
 class PeopleCommands:
     def __init__(
         self, store: Store, directory: Directory, clock: Clock, projects: Mapping[ProjectId, ProjectSettings],
@@ -59,11 +81,16 @@ class PeopleCommands:
         self._directory = directory
         self._clock = clock
         self._projects = projects
-        self._changing = asyncio.Lock()
+        self.changing = asyncio.Lock()
+        self._doubled: Sequence[str] = ()
 
     async def load(self) -> None:
         """Go on with those of the database."""
         self._directory.replace(await self._store.read(people.read_all))
+        doubled, self._doubled = self._doubled, self._directory.doubled
+        for person in set(self._doubled) - set(doubled):
+            log.error("person_not_let_in", person=person, why="a token of the settings has this name",
+                      hint="rename the token")
 
     async def serve(self) -> None:
         """Write down now and then which tokens and keys were used."""
@@ -75,35 +102,48 @@ class PeopleCommands:
         uses = self._directory.take_uses()
         if uses:
             await self._store.write(lambda db: people.note_uses(db, uses))
-            await self.load()
+            async with self.changing:   # else what was read before a change would take its place
+                await self.load()
 
-    async def add(self, id_: str, name: str, email: str, roles: Mapping[str, Role]) -> Person:
+    @_alone
+    async def add(
+        self, id_: str, name: str, email: str, roles: Mapping[str, Role], *, by: Caller | None = None,
+    ) -> Person:
         """
+        Args:
+            by: Whose request it is, as it was let in.
+
         Raises:
+            Forbidden: They may something else by now.
             PersonUnusable: The id, the name, the address or a project cannot be taken.
             AlreadyThere: There is somebody of this id, or a token of the settings.
         """
+        self._refuse_outdated(by)
         made = Person(id=id_, name=name.strip() or id_, email=email.strip(), roles=dict(roles), since=self._clock.now())
         self._refuse_unusable(made)
-        if any(token.name == id_ for token in self._directory.settings_tokens) or id_ == "operator":
-            raise AlreadyThere(f"{id_} is the name of a token in the settings, and nobody could tell the two apart",
+        if any(token.name == id_ for token in self._directory.settings_tokens) or id_ in OURS:
+            whose = "deployd's own" if id_ in OURS else "the name of a token in the settings"
+            raise AlreadyThere(f"{id_} is {whose}, and nobody could tell the two apart",
                                hint="choose another id, or rename the token")
         if (there := self._find(id_)) is not None:
             gone = "; they left, and `deployd people return` takes them back" if there.left else ""
             raise AlreadyThere(f"there is a person {id_} already{gone}", hint="choose another id")
         return await self._put(made)
 
+    @_alone
     async def change(
         self, id_: str, *, name: str | None = None, email: str | None = None,
-        roles: Mapping[str, Role | None] | None = None,
+        roles: Mapping[str, Role | None] | None = None, by: Caller | None = None,
     ) -> Person:
         """
         Args:
             roles: {project or `EVERY`: the role from now on; None: none there}
+            by: As of `add`.
 
         Raises:
-            NotFound, PersonUnusable: See `add`.
+            NotFound, PersonUnusable, Forbidden: See `add`.
         """
+        self._refuse_outdated(by)
         found = self.find(id_)
         wanted = {**found.roles, **(roles or {})}
         changed = replace(
@@ -111,10 +151,18 @@ class PeopleCommands:
             email.strip(), roles={project: role for project, role in wanted.items() if role is not None},
         )
         self._refuse_unusable(changed)
-        return await self._put(changed)
 
+        def write(db: sqlite3.Connection) -> None:
+            people.put_person(db, changed)
+            tickets.forget_approvals(db, id_, partial(changed.may, LEAST[Action.APPROVE]))
+
+        await self._write(write)
+        return changed
+
+    @_alone
     async def leave(self, id_: str) -> Person:
-        """Somebody is gone: their tokens and keys are removed, what they did keeps their name.
+        """Somebody is gone: their tokens and keys are removed, what they did keeps their name. What they approved, and
+        is not under way, waits for others.
 
         Raises:
             NotFound: There is no such person.
@@ -125,14 +173,18 @@ class PeopleCommands:
         def write(db: sqlite3.Connection) -> None:
             people.put_person(db, left)
             people.remove_credentials(db, id_)
+            tickets.forget_approvals(db, id_, lambda _: False)
 
         await self._write(write)
         return left
 
-    async def come_back(self, id_: str) -> Person:
-        """Somebody who left is back, with their roles, and without tokens and keys."""
+    @_alone
+    async def come_back(self, id_: str, *, by: Caller | None = None) -> Person:
+        """Somebody who left is back, with their roles, and without tokens and keys. `by` as of `add`."""
+        self._refuse_outdated(by)
         return await self._put(replace(self.find(id_), left=None))
 
+    @_alone
     async def add_token(
         self, id_: str, label: str, *, role: Role = Role.ADMIN, projects: tuple[str, ...] = (EVERY,),
         days: int | None = USUAL_DAYS,
@@ -160,6 +212,7 @@ class PeopleCommands:
         number = await self._write(lambda db: people.add_token(db, made))
         return replace(made, number=number), secret
 
+    @_alone
     async def remove_token(self, id_: str, label: str) -> PersonalToken:
         """
         Raises:
@@ -172,6 +225,7 @@ class PeopleCommands:
         await self._write(partial(people.remove_token, number=found.number))
         return found
 
+    @_alone
     async def add_key(self, id_: str, label: str, line: str) -> PublicKey:
         """
         Args:
@@ -194,6 +248,7 @@ class PeopleCommands:
         number = await self._write(lambda db: people.add_key(db, made))
         return replace(made, number=number)
 
+    @_alone
     async def remove_key(self, id_: str, label: str) -> PublicKey:
         """
         Args:
@@ -252,13 +307,16 @@ class PeopleCommands:
         self.refuse_unless_own(caller, id_)
         if caller.role_on_host() is Role.ADMIN:
             return
+        # What both may today is not all: its owner may become more, and the new one would do what this one never may.
+        is_less = not (caller.most.includes(role) and (EVERY in caller.only or set(projects) <= set(caller.only)))
         for project, wanted in capped(self.find(id_).roles, role, projects).items():
             own = caller.role_on_host() if project == EVERY else caller.role_in(project)
-            if own is None or not own.includes(wanted):
-                raise Forbidden(
-                    f"the token {caller.by} that you are here with may do less than what is to be made would",
-                    hint="use a token without limits, or ask an admin of the host",
-                )
+            is_less = is_less or own is None or not own.includes(wanted)
+        if is_less:
+            raise Forbidden(
+                f"the token {caller.by} that you are here with may do less than what is to be made would",
+                hint="use a token without limits, or ask an admin of the host",
+            )
 
     def refuse_to_give(self, caller: Caller, roles: Mapping[str, object]) -> None:
         """Who may do what in a project is said by its admins; of the host, by admins of the host.
@@ -271,6 +329,19 @@ class PeopleCommands:
             if role is not Role.ADMIN:
                 where = "the host" if project == EVERY else project
                 raise Forbidden(f"{caller.name} is no admin of {where}, and cannot say who may do what there")
+
+    def _refuse_outdated(self, by: Caller | None) -> None:
+        """A request waits for those before it, and one of these may have taken away what it was let in for: an admin
+        who loses the role would give it back to themselves.
+
+        Raises:
+            Forbidden: Its person may something else by now.
+        """
+        if by is None or not by.person:
+            return
+        found = self._find(by.person)
+        if found is None or found.left is not None or capped(found.roles, by.most, by.only) != by.roles:
+            raise Forbidden(f"what {by.name} may do was changed just now", hint="ask again")
 
     def _find(self, id_: str) -> Person | None:
         return next((person for person in self._directory.people.persons if person.id == id_), None)
@@ -286,13 +357,12 @@ class PeopleCommands:
         return person
 
     async def _write(self, query: Callable[[sqlite3.Connection], T]) -> T:
-        """Change something; one after the other, so that what was checked is so still."""
-        async with self._changing:
-            try:
-                found = await self._store.write(query)
-            except sqlite3.IntegrityError:
-                raise AlreadyThere("somebody else has made the same at this moment", hint="look at the list") from None
-            await self.load()
+        """Change something."""
+        try:
+            found = await self._store.write(query)
+        except sqlite3.IntegrityError:
+            raise AlreadyThere("somebody else has made the same at this moment", hint="look at the list") from None
+        await self.load()
         return found
 
     def _refuse_unusable(self, person: Person) -> None:

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 import structlog
 
+from deployd.access.actions import LEAST, Action
 from deployd.access.caller import Caller
 from deployd.access.directory import Directory
 from deployd.access.errors import Forbidden, NotFound
@@ -26,7 +27,7 @@ from deployd.queries.tickets import NothingToPromote, TicketQueries, Way
 from deployd.release.ports import Host
 from deployd.release.tickets import NotMerged, TicketEnded, Wish, brief_of, facts_of, standing
 from deployd.settings import ProjectSettings
-from deployd.state import activities, environments, tickets
+from deployd.state import activities, environments, people, tickets
 from deployd.state.activities import Trigger
 from deployd.state.store import Store
 from deployd.state.tickets import Ticket, TicketId, TicketState
@@ -126,7 +127,7 @@ class TicketCommands:
             NotFound: There is no such ticket.
             TicketEnded: It has ended, or is under way already.
             OfferChanged: It offers something else by now, or nothing yet.
-            Forbidden: It is their own, or they wrote one of its commits.
+            Forbidden: It is their own, they wrote one of its commits, or approve no more.
         """
         def approve(db: sqlite3.Connection) -> None:
             found, project = self._waiting(db, number)
@@ -140,6 +141,7 @@ class TicketCommands:
             facts = facts_of(db, project, found, self._clock.now(), is_contained=True, authors=brief.authors)
             if why := why_not(facts, by):
                 raise Forbidden(why, hint="let another approver look at it")
+            _refuse_unless_approver(db, project, by)
             tickets.approve(db, found.id, digest, by, one_line(comment), self._clock.now())
             self._look_again(db, project, found.id)
 
@@ -272,6 +274,13 @@ class TicketCommands:
         found = await self._queries.find(number)
         assert found is not None
         return found
+
+
+def _refuse_unless_approver(db: sqlite3.Connection, project: ProjectSettings, by: Person) -> None:
+    """Once more, in the transaction that counts: they were let in before, and may have lost the role or left since."""
+    found = people.find(db, by.id) if by.id else None
+    if found is not None and not found.may(LEAST[Action.APPROVE], project.id):
+        raise Forbidden(f"{by.name} approves nothing of {project.id} any more", hint="let an approver look at it")
 
 
 def one_line(text: str) -> str:

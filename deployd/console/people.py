@@ -41,7 +41,7 @@ async def add_person(asked: Asked, fields: Mapping[str, str]) -> str:
     roles = {fields.get("project") or EVERY: _role(fields)} if fields.get("role") else {}
     asked.commands.people.refuse_to_give(asked.caller, roles)
     made = await asked.commands.people.add(
-        fields.get("id", "").strip(), fields.get("name", ""), fields.get("email", ""), roles,
+        fields.get("id", "").strip(), fields.get("name", ""), fields.get("email", ""), roles, by=asked.caller,
     )
     return _address(made.id)
 
@@ -49,7 +49,9 @@ async def add_person(asked: Asked, fields: Mapping[str, str]) -> str:
 async def change_person(asked: Asked, fields: Mapping[str, str]) -> str:
     who = asked.names["person"]
     asked.commands.people.refuse_unless_own(asked.caller, who)
-    await asked.commands.people.change(who, name=fields.get("name", ""), email=fields.get("email", ""))
+    await asked.commands.people.change(
+        who, name=fields.get("name", ""), email=fields.get("email", ""), by=asked.caller,
+    )
     return _back(asked)
 
 
@@ -58,7 +60,7 @@ async def give_role(asked: Asked, fields: Mapping[str, str]) -> str:
     project = fields.get("project") or EVERY
     role = _role(fields) if fields.get("role") else None
     asked.commands.people.refuse_to_give(asked.caller, {project: role})
-    await asked.commands.people.change(asked.names["person"], roles={project: role})
+    await asked.commands.people.change(asked.names["person"], roles={project: role}, by=asked.caller)
     return _back(asked)
 
 
@@ -73,7 +75,7 @@ async def leave(asked: Asked, fields: Mapping[str, str]) -> str:
 
 async def come_back(asked: Asked, _: Mapping[str, str]) -> str:
     asked.commands.people.refuse_unless_host_admin(asked.caller)
-    await asked.commands.people.come_back(asked.names["person"])
+    await asked.commands.people.come_back(asked.names["person"], by=asked.caller)
     return _address(asked.names["person"])
 
 

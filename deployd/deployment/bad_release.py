@@ -82,5 +82,4 @@ def _go_back(
 
 def _lock(db: sqlite3.Connection, progress: Progress, why: str, now: datetime) -> None:
     """Somebody's own lock keeps its words."""
-    if locks.find(db, progress.activity.environment) is None:
-        locks.put(db, Lock(progress.activity.environment, WHO, why, now))
+    locks.put(db, locks.lasting(db, Lock(progress.activity.environment, WHO, why, now)))

@@ -7,6 +7,7 @@ branch that comes back finds it. `purge_data` is what takes it away, in the same
 from __future__ import annotations
 
 import asyncio
+from typing import ClassVar
 
 from deployd.activity.log import Tell
 from deployd.confined.stages import ensure_unstaged
@@ -14,6 +15,7 @@ from deployd.confined.trash import move_all_to_trash, move_to_trash
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Deleted
 from deployd.engine.names import ACTIVITY
+from deployd.errors import DeployError
 from deployd.forges.known import FORGES
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
@@ -24,8 +26,21 @@ UNDER_WAY_SECONDS = 0.5
 """Requests that the router had sent on before its routes went reach their containers within this time."""
 
 
+class ProtectedStays(DeployError):
+    """The environment was protected after somebody wanted its end."""
+
+    code: ClassVar[str] = "protected-stays"
+    certainly_not_done: ClassVar[bool] = True
+
+
 async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> Deleted:
-    """Remove the environment, and its data too when there is no time of grace. May be repeated."""
+    """Remove the environment, and its data too when there is no time of grace. May be repeated.
+
+    Raises:
+        ProtectedStays: It is protected by now, and nothing of it was removed.
+    """
+    if deployment.journal.last("remove_environment") is None:   # what was begun is ended
+        refuse_protected(deployment)
     if deployment.activity.trigger.how in FORGES:
         # A delivery may come late: the branch was deleted and made again, and its data must not go.
         await host.code.fetch(deployment.project)
@@ -55,6 +70,19 @@ async def remove_environment(deployment: Deployment, host: Host, tell: Tell) -> 
     kept = f"; its data is kept for {days:g} days, for the branch to come back" if days else f", {volumes} volumes"
     tell.done(f"environment {environment.name} removed: {len(containers)} containers{kept}")
     return Deleted(len(containers), volumes)
+
+
+def refuse_protected(deployment: Deployment) -> None:
+    """What waited, behind a lock or for the daemon, ends nothing that was protected meanwhile.
+
+    Raises:
+        ProtectedStays: It was.
+    """
+    if deployment.is_protected:
+        raise ProtectedStays(
+            f"{deployment.branch} of {deployment.project.id} is protected by now, and stays as it is",
+            hint="have the operator take the protection away first (`protected` in the project's settings)",
+        )
 
 
 async def purge_data(deployment: Deployment, host: Host, tell: Tell) -> Deleted:

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from deployd.activity.log import Tell
+from deployd.deployment.delete import refuse_protected
 from deployd.deployment.deployment import Deployment
 from deployd.errors import DeployError
 from deployd.release.applications.cron_runs import wait_for_crons
@@ -50,7 +51,10 @@ async def close_environment(deployment: Deployment, host: Host, tell: Tell) -> N
 
     Raises:
         EnvironmentGone: There is nothing any more that could be at rest.
+        ProtectedStays: It is to be deactivated, and is protected by now.
     """
+    if deployment.activity.kind == "deactivate":
+        refuse_protected(deployment)
     if await host.facts.rest(deployment.environment) is None:
         raise EnvironmentGone(f"there is no environment of {deployment.branch} any more")
     release = await find_live(deployment.place, host)

@@ -17,12 +17,11 @@ from typing import Any, TypeVar
 from deployd.activity.kinds import Kind
 from deployd.clock import Clock
 from deployd.deployment.kinds import KINDS
-from deployd.deployment.share import Wanted, refuse_beyond_share
+from deployd.deployment.share import Wanted, refuse_beyond_share, refuse_name_of_another
 from deployd.deployment.stored import Stored, why_stored
 from deployd.environment.naming import Source
 from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
-from deployd.promotion.people import Person
-from deployd.release.tickets import Wish, open_ticket
+from deployd.release.tickets import Wish, asker_of, open_ticket
 from deployd.settings import Settings
 from deployd.state import activities, environments, tickets
 from deployd.state.activities import NewActivity, Trigger
@@ -95,12 +94,19 @@ class Requests:
         project = self._settings.projects.get(request.environment.project)
         activity = activities.find(db, number)
         if project is not None and activity is not None and project.protection_of(request.branch) is not None:
-            wish = request.wish or Wish(by=Person(request.trigger.who))
+            wish = request.wish or Wish(by=asker_of(request.trigger))
             open_ticket(db, project, activity, wish, self._clock.now())
 
     def why_stored(self, db: sqlite3.Connection, source: Source) -> Stored | None:
         """Why a push of a branch is stored and not deployed; None: it is deployed."""
         return why_stored(self._settings, db, source)
+
+    def refuse_name_of_another(self, db: sqlite3.Connection, source: Source) -> None:
+        """
+        Raises:
+            NameTaken: The environment of the branch is, or would be, that of another one.
+        """
+        refuse_name_of_another(db, self._settings.projects.get(source.project), source)
 
     def refuse_beyond_share(self, db: sqlite3.Connection, project: ProjectId, wanted: Collection[Wanted]) -> None:
         """

@@ -12,10 +12,11 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from deployd.activity.kinds import Kind
+from deployd.environment.branches import namesake
 from deployd.environment.naming import Source
 from deployd.errors import DeployError
 from deployd.ids import EnvironmentId, ProjectId
-from deployd.settings import Settings
+from deployd.settings import ProjectSettings, Settings
 from deployd.state import activities, environments
 from deployd.state.rests import INACTIVE
 
@@ -57,6 +58,8 @@ def refuse_beyond_share(
     makes = [item for item in wanted if item.kind.makes_environment]
     _refuse_names(db, project, [item.environment_in(project) for item in makes])
     known = settings.projects.get(project)
+    for item in makes:
+        refuse_name_of_another(db, known, Source(project, item.branch))
     production = known.production if known else ""
     _refuse_environments(db, settings, project, [
         item.environment_in(project) for item in makes if item.branch != production
@@ -73,6 +76,21 @@ def refuse_beyond_share(
             f"{len(waiting)} activities of {project} wait already, and {share} may", where="shares.waiting",
             hint="wait until some have ended, or cancel those that nobody needs (`deployd cancel`)",
         )
+
+
+def refuse_name_of_another(db: sqlite3.Connection, project: ProjectSettings | None, source: Source) -> None:
+    """What stands before production and protected environments is asked by their branch, and what they have is found by
+    their machine name: no other branch may come to that, whether it is pushed, found or activated, and before they are
+    there too.
+
+    Raises:
+        NameTaken: The environment of a branch is, or would be, that of another one.
+    """
+    there = environments.find(db, source.environment)
+    guarded = (project.production, *project.protected_branches) if project is not None else ()
+    other = there.branch if there is not None and there.branch != source.branch else namesake(source.branch, guarded)
+    if other is not None:
+        raise NameTaken(f"{source.branch} and {other} would have one environment", hint="give the branch another name")
 
 
 def _refuse_names(db: sqlite3.Connection, project: ProjectId, wanted: Collection[EnvironmentId]) -> None:

@@ -83,6 +83,7 @@ class StateQueue:
         there = environments.find(db, environment)
         if there is not None and there.branch != push.branch:
             return Receipt(None, f"{push.branch} is not deployed: {there.branch} has an environment of that name")
+        self._requests.refuse_name_of_another(db, push.source)   # also what is only stored would have it
         if NO_DEPLOY in push.options:
             kept_back.keep(db, push.project, push.branch, push.new, self._clock.now())
             at = f"{push.branch} is stored at {push.new[:8]} and not deployed, as asked"

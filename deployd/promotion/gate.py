@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
 
-from deployd.promotion.people import Person
+from deployd.promotion.people import SOMEBODY, Person
 from deployd.promotion.windows import is_open, next_opening, words
 from deployd.settings.protection import Protection
 
@@ -86,6 +86,12 @@ class Facts:
     not_before: datetime | None = None
     expires: datetime | None = None
     emergency: bool = False
+
+    @property
+    def wanted(self) -> int:
+        """Approvals. One more when it is not known who asked: one of those who approve may be who did."""
+        wanted = self.protection.approvals
+        return wanted + 1 if wanted and self.asked_by == SOMEBODY else wanted
 
 
 def judge(facts: Facts) -> Verdict:
@@ -169,12 +175,14 @@ def _schedule(facts: Facts) -> Iterator[Obstacle]:
 
 
 def _approvals(facts: Facts) -> Iterator[Obstacle]:
-    wanted, there = facts.protection.approvals, len(counted(facts))
+    wanted, there = facts.wanted, len(counted(facts))
     if there >= wanted:
         return
     others = " who wrote none of its commits" if facts.protection.approvers_other_than_authors else ""
     have = f"{there} of {wanted} approvals" if there else f"{wanted} approval{'s' if wanted > 1 else ''}"
     asked = "" if facts.ticket is None or facts.digest else "; it is built first"
+    if wanted > facts.protection.approvals:
+        asked = f", one more than else because nobody knows who pushed it{asked}"
     how = (
         f"ask for it, `deployd promote {facts.project} {facts.source} {facts.branch}`, and let an approver approve the"
         " ticket" if facts.ticket is None else f"an approver other than who asked{others}: deployd ticket approve"

@@ -34,6 +34,11 @@ class Person:
         return frozenset(name.casefold() for name in (self.name, *self.also) if name)
 
 
+SOMEBODY = Person("deployd")
+"""Whoever pushed what the daemon found in a repository: it saw the branch where it was, and nobody who moved it there.
+Anybody who approves may be they."""
+
+
 def _names_of(author: str) -> frozenset[str]:
     found = ADDRESS.match(author)
     names = (found["name"], found["mail"]) if found else (author,)

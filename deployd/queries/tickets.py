@@ -191,10 +191,11 @@ class TicketQueries:
         protection = project.protection_of(found.branch) if project else None
         there, brief, now = tickets.approvals_of(db, found.id), brief_of(found), self._clock.now()
         counting: tuple[Approval, ...] = ()
+        wanted = 0
         obstacles: Sequence[Obstacle] = found.obstacles if found.state == "waiting" else ()
         if project is not None and protection is not None:
             facts = facts_of(db, project, found, now, is_contained=True, authors=brief.authors)
-            counting = counted(facts)
+            counting, wanted = counted(facts), facts.wanted
             if found.state == "waiting":
                 obstacles = standing(db, project, found, now)
         return TicketShape(
@@ -204,7 +205,7 @@ class TicketQueries:
             stages=tuple(StageShape(branch=stage.branch, activity=stage.activity) for stage in found.stages),
             asked_by=found.asked_by.name, asked_at=found.asked_at.isoformat(), comment=found.comment,
             expires_at=found.expires_at.isoformat(), not_before=iso(found.not_before), digest=found.digest,
-            approvals_wanted=protection.approvals if protection else 0,
+            approvals_wanted=wanted,
             approvals=tuple(
                 ApprovalShape(who=item.by.name, at=item.at.isoformat(), comment=comment, counts=item in counting)
                 for item, comment in there

@@ -14,11 +14,11 @@ from deployd.errors import DeployError
 from deployd.ids import CommitId
 from deployd.promotion.gate import Facts, Obstacle, Verdict, judge
 from deployd.promotion.offer import Brief, Offer
-from deployd.promotion.people import Person
+from deployd.promotion.people import SOMEBODY, Person
 from deployd.release.ports import Host
 from deployd.settings import ProjectSettings, Protection
 from deployd.state import locks, tickets
-from deployd.state.activities import Activity
+from deployd.state.activities import Activity, Trigger
 from deployd.state.tickets import NewTicket, Stage, Ticket, TicketId
 
 NOT_MERGED = frozenset({"not-merged", "not-live-at-source"})
@@ -60,6 +60,11 @@ async def is_contained(host: Host, project: ProjectSettings, branch: str, commit
     return live is not None and await host.code.holds(project.id, commit, live.commit)
 
 
+def asker_of(trigger: Trigger) -> Person:
+    """Who asked for what became a ticket by itself; of pushes that the daemon finds it does not know whose they are."""
+    return SOMEBODY if trigger.how == "daemon" else Person(trigger.who)
+
+
 def open_ticket(
     db: sqlite3.Connection, project: ProjectSettings, activity: Activity, wish: Wish, now: datetime,
 ) -> TicketId:
@@ -87,7 +92,7 @@ def ask_gate(
     """
     ticket = tickets.of_activity(db, activity.id)
     if ticket is None:   # it was asked for before the environment was protected
-        ticket = tickets.find(db, open_ticket(db, project, activity, Wish(by=Person(activity.trigger.who)), now))
+        ticket = tickets.find(db, open_ticket(db, project, activity, Wish(by=asker_of(activity.trigger)), now))
         assert ticket is not None
     if not ticket.is_open or ticket.activity != activity.id:
         raise TicketEnded(f"the ticket {ticket.id} is {ticket.state}", hint=_again(ticket))
@@ -96,6 +101,9 @@ def ask_gate(
             f"{ticket.branch} is protected no more, and nobody decided about the ticket {ticket.id}",
             hint="push again, or ask for it again, when it is wanted still",
         )
+    if ticket.emergency_by and ticket.commit not in ("", offer.offered.commit):   # the branch of a remote moved on
+        tickets.end_emergency(db, ticket.id)
+        ticket = replace(ticket, emergency_by="", emergency_why="")
     ticket = replace(ticket, digest=offer.offered.digest, commit=CommitId(offer.offered.commit))
     verdict = judge(facts_of(
         db, project, ticket, now, is_contained=is_contained, authors=offer.brief.authors,

@@ -89,12 +89,15 @@ def _goes_round(project: ProjectSettings, branch: str) -> bool:
 
 def _secrets_before_approval(project: ProjectSettings, branch: str) -> Iterator[tuple[At, str]]:
     protection = project.protection_of(branch)
-    if protection is None or not protection.approvals:
+    if protection is None or not (protection.approvals or project.remote):
         return
+    before = "anybody has approved" if protection.approvals else (
+        "it is known whether what comes by a webhook is merged"
+    )
     for name, variable in project.environment_variables(branch).items():
         if variable.sensitive and variable.visible_build:
             yield ("projects", project.id, "environments", branch, "variables", name), (
-                "it is sensitive and visible in builds, and these run before anybody has approved; a secret that builds"
+                f"it is sensitive and visible in builds, and these run before {before}; a secret that builds"
                 " need belongs to the project's `variables`, one of the environment to its run time"
             )
 

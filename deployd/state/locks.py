@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from deployd.ids import EnvironmentId
@@ -52,6 +52,13 @@ def put(connection: sqlite3.Connection, lock: Lock) -> None:
         " at = excluded.at, until = excluded.until",
         (*lock.environment, lock.who, lock.reason, lock.at.isoformat(), lock.until.isoformat() if lock.until else None),
     )
+
+
+def lasting(connection: sqlite3.Connection, lock: Lock) -> Lock:
+    """The lock with which an environment stays locked until somebody unlocks it: one that is there keeps its words, and
+    ends by itself no more."""
+    there = find(connection, lock.environment)
+    return lock if there is None else replace(there, until=None)
 
 
 def remove(connection: sqlite3.Connection, environment: EnvironmentId) -> bool:

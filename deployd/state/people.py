@@ -19,6 +19,11 @@ def read_all(connection: sqlite3.Connection) -> People:
     )
 
 
+def find(connection: sqlite3.Connection, person: str) -> Person | None:
+    row = connection.execute("SELECT * FROM persons WHERE id = ?", (person,)).fetchone()
+    return _person(row) if row else None
+
+
 def put_person(connection: sqlite3.Connection, person: Person) -> None:
     """Add one, or write what is new of one."""
     connection.execute(

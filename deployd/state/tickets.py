@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import json
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from datetime import datetime
 from typing import Literal, NewType
@@ -175,6 +175,11 @@ def open_for_emergency(connection: sqlite3.Connection, ticket: TicketId, who: st
     )
 
 
+def end_emergency(connection: sqlite3.Connection, ticket: TicketId) -> None:
+    """It was opened for another commit than it offers now."""
+    connection.execute("UPDATE tickets SET emergency_by = '', emergency_why = '' WHERE id = ?", (ticket,))
+
+
 def end(
     connection: sqlite3.Connection, ticket: TicketId, state: TicketState, who: str, why: str, now: datetime,
 ) -> bool:
@@ -205,6 +210,19 @@ def approvals_of(connection: sqlite3.Connection, ticket: TicketId) -> tuple[tupl
         (Approval(_person(row["person"]), row["digest"], datetime.fromisoformat(row["at"])), row["comment"])
         for row in rows
     )
+
+
+def forget_approvals(connection: sqlite3.Connection, person: str, may_still: Callable[[str], bool]) -> None:
+    """Of somebody who may not approve any more: what has not passed its gate needs those of others.
+
+    Args:
+        may_still: Approve, in a project.
+    """
+    for ticket in open_ones(connection):
+        if ticket.state in ("building", "waiting") and not may_still(ticket.project):
+            connection.execute(
+                "DELETE FROM approvals WHERE ticket = ? AND json_extract(person, '$.id') = ?", (ticket.id, person),
+            )
 
 
 def find(connection: sqlite3.Connection, ticket: TicketId) -> Ticket | None:

@@ -13,8 +13,9 @@ import pytest
 from deployd.clock import SystemClock
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.requests import Requests
+from deployd.environment import branches
 from deployd.environment.naming import machine_name
-from deployd.ids import ActivityId, CommitId, EnvironmentId, ProjectId
+from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.intake.push import Push
 from deployd.intake.queue import StateQueue
 from deployd.settings import Settings
@@ -196,6 +197,23 @@ async def test_a_branch_does_not_get_or_delete_the_environment_of_a_namesake(que
     assert (await queue.push(PUSH)).said == "main is not deployed: another has an environment of that name"
     assert (await queue.push(to(ZERO, "delivery-2"))).said == "main was deleted; it had no environment"
     assert await queue.all() == []
+
+
+async def test_a_webhook_gives_no_branch_the_environment_of_a_protected_one_that_is_not_there_yet(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(branches, "machine_name", lambda branch: EnvironmentName(branch.strip("!")))
+    settings = Settings.model_validate({"projects": {"shop": {
+        "branches": {"store": ["stored*"]},
+        "environments": {"staging": {"protected": True}, "stored": {"protected": True}},
+    }}})
+    async with open_store(tmp_path / "state.db") as store:
+        queue = Queue(store, settings)
+        for branch in ("staging!", "stored!", "main!"):
+            receipt = await queue.push(dataclasses.replace(PUSH, branch=branch, delivery=branch))
+            assert f"{branch} and {branch.strip('!')} would have one environment" in receipt.said
+        assert await queue.all() == []
+        assert await store.read(environments.list_all) == []
 
 
 async def test_who_pushed_is_noted_with_what_came_of_it(queue: Queue) -> None:

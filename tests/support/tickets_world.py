@@ -96,9 +96,9 @@ class TicketsWorld:
         await self.store.write(lambda db: activities.begin(db, made, self.now_))
         await self.end(made, "success")
 
-    async def push(self, branch: str, number: int, who: str = "ada") -> ActivityId:
+    async def push(self, branch: str, number: int, who: str = "ada", how: str = "git") -> ActivityId:
         """What a push makes, over whatever it came."""
-        request = Request(KINDS["push"], Source(SHOP, branch).environment, branch, commit(number), Trigger(who, "git"))
+        request = Request(KINDS["push"], Source(SHOP, branch).environment, branch, commit(number), Trigger(who, how))
         made: ActivityId = await self.requests.write(lambda db: self.requests.ask_for(db, request))
         return made
 
@@ -118,12 +118,18 @@ class TicketsWorld:
         found = await self.queries.latest(None, None, is_open=None, limit=50)
         return next(item for item in found if activity in [stage.activity for stage in item.stages])
 
-    async def comes_to_gate(self, number: int, *, running: str = "r", authors: tuple[str, ...] = ()) -> Verdict:
-        """What the lane does with an activity that is not held: it is built, and the gate is asked."""
+    async def comes_to_gate(
+        self, number: int, *, running: str = "r", authors: tuple[str, ...] = (), moved_to: int | None = None,
+    ) -> Verdict:
+        """What the lane does with an activity that is not held: it is built, and the gate is asked.
+
+        Args:
+            moved_to: Where the branch of a remote is by now.
+        """
         activity = await self.activity(number)
         assert not activity.held
         assert await self.store.write(lambda db: activities.begin(db, activity.id, self.now_))
-        wanted = activity.commit or commit(0)
+        wanted = commit(moved_to) if moved_to is not None else activity.commit or commit(0)
         source = self.project.source_of(activity.branch)
         if self.project.protection_of(source) is None:
             contained = await self.contains(SHOP, source, wanted)

@@ -117,7 +117,7 @@ async def add_person(asked: Asked) -> web.Response:
     body = await read_body(asked.request, PersonBody)
     asked.commands.people.refuse_to_give(asked.caller, body.roles)
     roles = {project: Role(role) for project, role in body.roles.items()}
-    made = await asked.commands.people.add(body.id, body.name, body.email, roles)
+    made = await asked.commands.people.add(body.id, body.name, body.email, roles, by=asked.caller)
     return one(_person(asked, made.id), status=CREATED)
 
 
@@ -130,7 +130,7 @@ async def change_person(asked: Asked) -> web.Response:
         asked.commands.people.refuse_unless_own(asked.caller, person)
     asked.commands.people.refuse_to_give(asked.caller, body.roles)
     roles = {project: Role(role) if role else None for project, role in body.roles.items()}
-    await asked.commands.people.change(person, name=body.name, email=body.email, roles=roles)
+    await asked.commands.people.change(person, name=body.name, email=body.email, roles=roles, by=asked.caller)
     return one(_person(asked, person))
 
 
@@ -149,7 +149,7 @@ async def leave(asked: Asked) -> web.Response:
 async def come_back(asked: Asked) -> web.Response:
     person = asked.request.match_info["person"]
     asked.commands.people.refuse_unless_host_admin(asked.caller)
-    await asked.commands.people.come_back(person)
+    await asked.commands.people.come_back(person, by=asked.caller)
     return one(_person(asked, person))
 
 

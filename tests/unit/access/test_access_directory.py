@@ -56,7 +56,9 @@ def test_a_person_is_known_by_each_token_with_what_that_one_may() -> None:
     known = directory()
     assert known.by_header("Bearer deployd_a") == Caller("anna", ANNA.roles, "laptop", "anna")
     basic = base64.b64encode(b"whoever:deployd_b").decode()
-    assert known.by_header(f"Basic {basic}") == Caller("anna", {"shop": Role.CONTRIBUTOR}, "ci", "anna")
+    assert known.by_header(f"Basic {basic}") == Caller(
+        "anna", {"shop": Role.CONTRIBUTOR}, "ci", "anna", Role.CONTRIBUTOR, ("shop",),
+    )
     assert known.by_header("Bearer secret-of-robot") == Caller("robot", {EVERY: Role.VIEWER})
     for shown in (None, "", "Bearer ", "Bearer deployd_c", f"Bearer {digest_of('deployd_a')}", "Bearer anna"):
         assert known.by_header(shown) is None
@@ -145,3 +147,16 @@ def keygen(folder: Path, kind: str, *more: str) -> str:
     subprocess.run(["ssh-keygen", "-q", "-t", kind, *more, "-N", "", "-C", "anna@laptop", "-f", folder / "key"],
                    check=True)
     return (folder / "key.pub").read_text()
+
+
+def test_a_person_who_is_called_like_a_token_of_the_settings_is_let_in_by_nothing() -> None:
+    """The token came after them: each could end the sessions of the other, and be taken for the other in the logs."""
+    anna = Token.model_validate({"name": "anna", "role": "viewer", "secret": "secret-of-another"})
+    known = Directory([anna], Clock().now)
+    known.replace(People((ANNA,), (LAPTOP, CI), (KEY,)))
+    assert known.doubled == ["anna"]
+    assert known.by_header("Bearer deployd_a") is None
+    assert known.by_id("person:1") is None
+    assert known.by_key(KEY.blob) is None
+    assert known.by_header("Bearer secret-of-another") == Caller("anna", {EVERY: Role.VIEWER})
+    assert directory().doubled == []

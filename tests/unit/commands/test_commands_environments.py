@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+from datetime import timedelta
+
 import pytest
 
 from deployd.access.errors import NotFound
@@ -12,6 +15,7 @@ from deployd.queries.pushes import NotAgain
 from deployd.queries.versions import NothingLive
 from deployd.state import bad_releases, environments, locks
 from deployd.state.bad_releases import BadRelease
+from deployd.state.locks import Lock
 from tests.support.commands_world import MAIN, NOW, SHOP, SHOP_MAIN, World, version
 
 
@@ -138,3 +142,12 @@ async def test_a_protected_environment_is_not_deleted_and_stays_locked_after_a_r
     await world.environments.rollback("shop", "main", None, "ada")
     (lock,) = await world.store.read(locks.list_all)
     assert (lock.who, lock.reason) == ("ada", "rolled back to activity 1")
+
+
+async def test_a_lock_that_would_have_ended_by_itself_lasts_after_a_rollback(world: World) -> None:
+    await world.went_live(version("a"), version("b"))
+    world.protect()
+    ending = Lock(SHOP_MAIN, "eve", "the sale", NOW, NOW + timedelta(minutes=1))
+    await world.store.write(lambda db: locks.put(db, ending))
+    await world.environments.rollback("shop", "main", None, "ada")
+    assert await world.store.read(locks.list_all) == [replace(ending, until=None)]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Iterator
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -124,7 +126,7 @@ async def test_what_cannot_be_taken_is_named(
     assert world.directory.people.persons == ()
 
 
-@pytest.mark.parametrize("id_", ["anna", "robot", "operator"])
+@pytest.mark.parametrize("id_", ["anna", "robot", "operator", "deployd"])
 async def test_nobody_gets_the_name_of_somebody_else(world: World, id_: str) -> None:
     await anna(world)
     with pytest.raises(AlreadyThere):
@@ -165,6 +167,50 @@ async def test_uses_are_written_down(world: World) -> None:
     assert (used.used, used.used_from) == (NOW, "192.0.2.7")
 
 
+@pytest.mark.parametrize("taken", ["role", "all"])
+async def test_who_changes_their_name_while_they_lose_a_role_or_leave_keeps_neither(world: World, taken: str) -> None:
+    await anna(world, shop=Role.ADMIN)
+    write = world.store.write
+
+    async def slowly(query: Any) -> Any:
+        await asyncio.sleep(0)
+        return await write(query)
+
+    world.store.write = slowly   # type: ignore[method-assign]
+    people = world.people
+    loses = people.leave("anna") if taken == "all" else people.change("anna", roles={"shop": Role.VIEWER})
+    with suppress(PersonUnusable):
+        await asyncio.gather(loses, people.change("anna", name="Anna Jones"), people.add_token("anna", "kept"))
+    found, tokens = people.find("anna"), world.directory.people.tokens
+    if taken == "all":
+        assert (found.left, tokens) == (NOW, ())
+    else:
+        assert (found.name, dict(found.roles), len(tokens)) == ("Anna Jones", {"shop": Role.VIEWER}, 1)
+
+
+async def test_an_admin_who_loses_the_role_gives_it_back_to_nobody_by_requests_that_wait(world: World) -> None:
+    await anna(world, shop=Role.ADMIN)
+    _, secret = await world.people.add_token("anna", "laptop")
+    seen = world.directory.by_secret(secret)
+    assert seen is not None
+    people, by = world.people, seen.caller
+    people.refuse_to_give(by, {"shop": Role.ADMIN})   # as a request is let in that waits from then on
+    await people.change("anna", roles={"shop": Role.VIEWER})
+    for late in (
+        people.change("anna", roles={"shop": Role.ADMIN}, by=by),
+        people.add("bert", "", "", {"shop": Role.ADMIN}, by=by), people.come_back("anna", by=by),
+    ):
+        with pytest.raises(Forbidden, match="was changed just now"):
+            await late
+    assert dict(people.find("anna").roles) == {"shop": Role.VIEWER}
+    now = world.directory.by_secret(secret)
+    assert now is not None
+    assert (await people.change("anna", name="Anna Jones", by=now.caller)).name == "Anna Jones"
+    await people.leave("anna")
+    with pytest.raises(Forbidden):
+        await people.change("anna", name="Anna Smith", by=now.caller)
+
+
 async def test_who_may_make_what(world: World) -> None:
     await anna(world, shop=Role.ADMIN)
     whole = Caller("anna", {"shop": Role.ADMIN}, "laptop", "anna")
@@ -181,3 +227,21 @@ async def test_who_may_make_what(world: World) -> None:
     for roles in ({EVERY: Role.VIEWER}, {"blog": None}, {"shop": Role.VIEWER, "blog": Role.VIEWER}):
         with pytest.raises(Forbidden, match="is no admin of"):
             people.refuse_to_give(whole, roles)
+
+
+@pytest.mark.parametrize(("role", "projects"), [
+    (Role.ADMIN, ("shop",)), (Role.VIEWER, (EVERY,)), (Role.VIEWER, ("blog",)), (Role.VIEWER, ("shop", "blog")),
+])
+async def test_a_token_makes_none_that_could_do_more_once_its_owner_becomes_more(
+    world: World, role: Role, projects: tuple[str, ...],
+) -> None:
+    """Of somebody who may only look: today the new one would do what the old one does."""
+    await anna(world, shop=Role.VIEWER)
+    _, secret = await world.people.add_token("anna", "reader", role=Role.VIEWER, projects=("shop",))
+    stolen = world.directory.by_secret(secret)
+    assert stolen is not None
+    world.people.refuse_to_credential(stolen.caller, "anna", Role.VIEWER, ("shop",))
+    with pytest.raises(Forbidden, match="may do less"):
+        world.people.refuse_to_credential(stolen.caller, "anna", role, projects)
+    with pytest.raises(Forbidden, match="may do less"):
+        world.people.refuse_to_credential(stolen.caller, "anna")   # a key does all that its owner may

@@ -12,11 +12,13 @@ from deployd.access.errors import NotFound
 from deployd.commands.environments import Overtaken, ProductionStays
 from deployd.commands.rests import AlreadySo, Busy
 from deployd.deployment.kinds import KINDS
+from deployd.deployment.share import NameTaken
 from deployd.deployment.stored import TooManyActive
 from deployd.deployment.wake import Inactive
+from deployd.environment import branches
 from deployd.environment.naming import Source, machine_name
 from deployd.errors import DeployError, Unusable
-from deployd.ids import CommitId, EnvironmentId
+from deployd.ids import CommitId, EnvironmentId, EnvironmentName
 from deployd.queries.versions import NothingLive
 from deployd.state import activities, environments, locks, rests
 from deployd.state.activities import NewActivity, Trigger
@@ -127,6 +129,21 @@ async def test_an_inactive_environment_is_activated_at_the_tip_of_its_branch(wor
 async def test_a_branch_without_an_environment_is_activated_by_its_name(world: World) -> None:
     made = await world.rests.activate("shop", "wip/idea", "ada")
     assert (made.kind, made.branch, made.environment) == ("activate", "wip/idea", machine_name("wip/idea"))
+
+
+async def test_a_branch_gets_no_environment_of_another_one_by_being_activated(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """35 bits of a hash are equal when somebody wants it: what is live there would pass by what protects the other."""
+    world = World(tmp_path, {"environments": {"staging": {"protected": True}}})
+    taken = Source(SHOP, "nap!").environment
+    await world.store.write(lambda db: environments.ensure_stored(db, taken, "nap", NOW, 9))
+    monkeypatch.setattr(branches, "machine_name", lambda branch: EnvironmentName(branch.strip("!")))
+    for branch, other in (("nap!", "nap"), ("staging!", "staging"), ("main!", "main")):
+        with pytest.raises(NameTaken, match=f"{branch} and {other} would have one environment"):
+            await world.rests.activate("shop", branch, "ada")
+    assert (await world.rests.activate("shop", "staging", "ada")).kind == "activate"
+    world.store.close()
 
 
 @pytest.mark.parametrize("branch", ["-x", "HEAD", "a" * 40])

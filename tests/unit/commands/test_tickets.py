@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import timedelta
-from typing import Any
+from typing import Any, cast
 
 import pytest
 
+from deployd.access.directory import Directory
 from deployd.access.errors import Forbidden, NotFound
+from deployd.access.roles import Role
+from deployd.commands.people import PeopleCommands
 from deployd.commands.tickets import Asking, OfferChanged
 from deployd.environment.naming import Source
 from deployd.errors import DeployError, Unusable
@@ -149,6 +152,28 @@ async def test_a_declined_ticket_needs_a_reason_and_takes_its_activity_along(wor
         await world.commands.approve(number, digest, EVE, "")
 
 
+async def test_the_approval_of_somebody_who_left_or_approves_no_more_counts_no_more(world: TicketsWorld) -> None:
+    """The gate of the ticket was shut still: another approver, a window, or its build was waited for."""
+    store, directory = cast(Any, world.store), Directory((), lambda: NOW)
+    people = PeopleCommands(store, directory, world.host.clock, world.settings.projects)
+    for who in ("bob", "eve", "zoe"):
+        await people.add(who, "", "", {"shop": Role.APPROVER})
+    world.protect({"production": {"protected": {"approvals": 4}}})
+    number, digest = await waiting(world)
+    for person in (BOB, EVE, Person("zoe", "zoe")):
+        await world.commands.approve(number, digest, person, "")
+    await people.change("bob", roles={"shop": Role.CONTRIBUTOR})
+    await people.change("zoe", name="Zoe")
+    assert [item.who for item in (await world.ticket(number)).approvals] == ["eve", "zoe"]
+    await people.leave("eve")
+    found = await world.ticket(number)
+    assert [item.who for item in found.approvals] == ["zoe"]
+    assert "1 of 4 approvals" in found.obstacles[0].what
+    for late in (BOB, EVE):   # whose requests were let in before
+        with pytest.raises(Forbidden, match="approves nothing of shop any more"):
+            await world.commands.approve(number, digest, late, "")
+
+
 async def test_only_who_asked_withdraws(world: TicketsWorld) -> None:
     number, _ = await waiting(world)
     with pytest.raises(Forbidden, match="ada asked for the ticket"):
@@ -202,6 +227,20 @@ async def test_an_emergency_has_a_reason_and_never_opens_for_what_is_not_merged(
     assert (await world.comes_to_gate(pushed)).is_open
 
 
+async def test_an_emergency_is_one_of_the_commit_that_the_admin_saw(world: TicketsWorld) -> None:
+    """What comes by a webhook is read from the remote anew when it goes on: its branch may be elsewhere by then."""
+    pushed = await world.push("production", 2)
+    await world.comes_to_gate(pushed)
+    number = (await world.ticket_of(pushed)).id
+    await world.commands.open_for_emergency(number, EVE, "it burns")
+    verdict = await world.comes_to_gate(pushed, moved_to=3)
+    assert [item.code for item in verdict.obstacles] == ["approval-missing"]
+    found = await world.ticket(number)
+    assert (found.state, found.commit, found.emergency_by, found.emergency_why) == ("waiting", commit(3), "", "")
+    await world.commands.open_for_emergency(number, EVE, "it burns still")
+    assert (await world.comes_to_gate(pushed, moved_to=3)).is_open
+
+
 def _place(world: TicketsWorld) -> EnvironmentId:
     return Source(world.project.id, "production").environment
 
@@ -247,6 +286,18 @@ async def test_an_activity_from_before_the_protection_gets_its_ticket_at_the_gat
     world.protect({"production": {"protected": {"approvals": 1}}})
     assert [item.code for item in (await world.comes_to_gate(pushed)).obstacles] == ["approval-missing"]
     assert (await world.ticket_of(pushed)).asked_by == "ada"
+
+
+async def test_a_push_that_was_only_found_is_not_approved_by_its_pusher_alone(world: TicketsWorld) -> None:
+    """Whoever broke the connection at the right moment would have pushed it, and be nobody to the gate."""
+    found = await world.push("production", 2, "deployd", "daemon")
+    await world.comes_to_gate(found)
+    ticket = await world.ticket_of(found)
+    assert (ticket.asked_by, ticket.approvals_wanted) == ("deployd", 2)
+    ticket = await world.commands.approve(ticket.id, ticket.digest, ADA, "")
+    assert [item.code for item in ticket.obstacles] == ["approval-missing"]
+    await world.commands.approve(ticket.id, ticket.digest, BOB, "")
+    assert (await world.comes_to_gate(found)).is_open
 
 
 async def test_one_ticket_leads_through_its_stages_and_leaves_out_where_it_is_live(staged: TicketsWorld) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 from dataclasses import replace
+from datetime import timedelta
 from types import SimpleNamespace
 from typing import Any
 
@@ -19,6 +20,7 @@ from deployd.promotion.people import Person
 from deployd.state import activities, audit, bad_releases, environments, locks, tickets
 from deployd.state.activities import BY_CHECKS, NewActivity, Trigger
 from deployd.state.entries import Entry
+from deployd.state.locks import Lock
 from deployd.state.tickets import NewTicket, Stage
 from tests.doubles.store import MemoryStore
 from tests.unit.deployment.test_deployment_decisions import MAIN, NEW, NOW, OLD, SHOP, deployment, version
@@ -110,6 +112,18 @@ def test_a_protected_environment_is_locked_with_it_and_the_next_promotion_does_n
     lock = locks.find(db, PLACE)
     assert (lock.who, lock.reason) == ("deployd", f"rolled back to activity {NEW} after a bad release")
     assert activities.find(db, following).state == "pending"
+
+
+def test_a_lock_that_would_have_ended_by_itself_lasts_after_it(db: Any) -> None:
+    locks.put(db, Lock(PLACE, "ada", "the sale", NOW, NOW + timedelta(minutes=5)))
+    pushed = ask(db, PUSH)
+    tickets.add(db, NewTicket(
+        project=SHOP, source="develop", commit=CommitId("c" * 40), stages=(Stage("main", MAIN),), activity=pushed,
+        asked_by=Person("ada"), expires_at=NOW,
+    ), NOW)
+    environments.set_live(db, PLACE, pushed, write_result(version(pushed, "b")), NOW)
+    note(db, replace(BAD, back_to=NEW), number=pushed)
+    assert locks.find(db, PLACE) == Lock(PLACE, "ada", "the sale", NOW)
 
 
 def test_a_pause_that_waits_keeps_nothing_from_coming_back(db: Any) -> None:

@@ -8,6 +8,7 @@ from typing import Any, cast
 
 import pytest
 
+from deployd.activity.journal import Journal
 from deployd.deployment.delete import remove_environment
 from deployd.deployment.mode import Mode, Target
 from deployd.deployment.validate import CommitGone, fetch
@@ -49,7 +50,10 @@ class TellDouble:
 def deployment(pushed: CommitId | None, how: str = "github") -> Any:
     activity = SimpleNamespace(trigger=SimpleNamespace(how=how), commit=pushed, branch="main")
     mode = Mode(Target.COMMIT)
-    return SimpleNamespace(project=SimpleNamespace(id="shop"), branch="main", activity=activity, mode=mode)
+    return SimpleNamespace(
+        project=SimpleNamespace(id="shop"), branch="main", activity=activity, mode=mode, is_protected=False,
+        journal=Journal(()),
+    )
 
 
 async def fetched(code: CodeDouble, pushed: CommitId | None, how: str = "github") -> tuple[CommitId, list[str]]:

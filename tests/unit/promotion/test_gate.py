@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from deployd.promotion.gate import Approval, Facts, counted, judge
-from deployd.promotion.people import Person
+from deployd.promotion.people import SOMEBODY, Person
 from deployd.settings import Protection
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)   # a Monday
@@ -81,6 +81,13 @@ def test_one_person_counts_once_and_others_are_still_missing() -> None:
     assert codes(two) == ["approval-missing"]
     assert "has 1 of 2 approvals" in judge(two).said
     assert judge(replace(two, approvals=(approval(BOB), approval(EVE)))).is_open
+
+
+def test_where_nobody_knows_who_pushed_it_one_of_those_who_approve_may_be_who_did() -> None:
+    found = facts(asked_by=SOMEBODY, approvals=(approval(BOB),))
+    assert "has 1 of 2 approvals, one more than else because nobody knows who pushed it" in judge(found).said
+    assert judge(replace(found, approvals=(approval(BOB), approval(EVE)))).is_open
+    assert judge(replace(found, protection=Protection(), approvals=())).is_open, "where none is needed, none is needed"
 
 
 @pytest.mark.parametrize("author", ["Bob <x@shop.test>", "Robert <bob@shop.test>", "BOB"])

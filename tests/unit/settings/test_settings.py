@@ -300,3 +300,21 @@ def test_sensitive_values_are_known_with_their_keys() -> None:
         environments={"dev": {"variables": {"c": {"value": 12, "sensitive": True}}}},
     )
     assert found.sensitive() == {"variables.env:B": {"x": "y"}, "environments.dev.variables.c": 12}
+
+
+def test_no_build_sees_a_secret_of_a_protected_environment_before_its_gate_is_open() -> None:
+    """What comes by a webhook is built, merged or not; a push to deployd itself is refused before it is."""
+    secret = {"value": "sesame-sesame", "sensitive": True, "visible_build": True}
+    remote = {"url": "https://forge.example/shop.git"}
+
+    def read(protected: Any, **more: Any) -> None:
+        staging = {"protected": protected, "variables": {"env:KEY": secret}}
+        Settings.model_validate({"projects": {"shop": {"environments": {"staging": staging}, **more}}})
+
+    for protected, more, before in (
+        ({"approvals": 1}, {}, "anybody has approved"), (True, {"remote": remote}, "by a webhook is merged"),
+    ):
+        with pytest.raises(ValidationError, match=f"visible in builds, and these run before .*{before}"):
+            read(protected, **more)
+    read(True)
+    read(None, remote=remote)
