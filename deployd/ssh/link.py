@@ -56,9 +56,14 @@ class Message:
 class Link:
     """One connection."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, *, takes_sockets: bool = True) -> None:
+        """
+        Args:
+            takes_sockets: Without it a message that brings any ends the link, and the kernel closes them.
+        """
         channel.setblocking(False)
         self._channel = channel
+        self._most_sockets = MOST_SOCKETS if takes_sockets else 0
         self._sending = asyncio.Lock()
         self._late: deque[bytes] = deque()
         """What did not fit when it was said by somebody who cannot wait."""
@@ -116,7 +121,7 @@ class Link:
         while True:
             try:
                 body, numbers, flags, _ = socket.recv_fds(
-                    self._channel, LARGEST_MESSAGE_BYTES, MOST_SOCKETS, socket.MSG_CMSG_CLOEXEC,
+                    self._channel, LARGEST_MESSAGE_BYTES, self._most_sockets, socket.MSG_CMSG_CLOEXEC,
                 )
             except BlockingIOError:
                 await self._wait_until(writable=False)

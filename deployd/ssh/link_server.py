@@ -21,8 +21,11 @@ log = structlog.get_logger()
 
 BACKLOG = 16
 REFUSED_SECONDS = 1.0
-MOST_TOLD = 1_000
-"""Notes that wait for a handler."""
+MOST_TOLD, LONGEST_NOTE = 100, 4_000
+"""Notes that wait for a handler, and letters of one: a size, a signal, some words."""
+MOST_LINKS, MOST_QUESTIONS = 16, 5_000
+"""At once; questions of one link. `deployd-ssh` has one link, and one that was taken over shall not have us hold what
+it likes."""
 UNUSABLE = {"what": "the daemon does not know this question", "hint": "restart deployd-ssh: it is of another version"}
 
 
@@ -65,9 +68,16 @@ class Question:
         """What whoever asked says next; None: they left."""
         return await self._told.get()
 
+    @property
+    def waiting(self) -> int:
+        """How much was said that nobody has heard yet."""
+        return self._told.qsize()
+
     def hear(self, values: Values | None) -> None:
         if values is None:
             self.left.set()
+        elif len(str(values)) > LONGEST_NOTE:
+            return
         with suppress(asyncio.QueueFull):
             self._told.put_nowait(values)
 
@@ -84,6 +94,7 @@ class LinkServer:
         self._open = asyncio.Event()
         self._welcomes: set[asyncio.Event] = set()
         self._welcome: Values = {}
+        self._links = 0
 
     @property
     def is_connected(self) -> bool:
@@ -115,10 +126,11 @@ class LinkServer:
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
-                    link = Link(await _accept(listener))
-                    if link.peer_uid() not in (0, uid):
+                    link = Link(await _accept(listener), takes_sockets=False)
+                    if link.peer_uid() not in (0, uid) or self._links >= MOST_LINKS:
                         link.close()
                         continue
+                    self._links += 1
                     group.create_task(self._converse(link), name="ssh link")
         finally:
             listener.close()
@@ -128,9 +140,10 @@ class LinkServer:
         try:
             async with asyncio.TaskGroup() as group:
                 while (message := await link.receive()) is not None:
-                    for item in message.sockets:   # none is expected
-                        item.close()
                     if message.kind == "ask":
+                        if message.id in questions or len(questions) >= MOST_QUESTIONS:
+                            log.warning("ssh_link_ended", why="a number twice, or too many questions at once")
+                            break
                         question = questions[message.id] = Question(link, message)
                         group.create_task(self._answer(link, question, questions), name=f"ssh {message.verb}")
                     elif (found := questions.get(message.id)) is not None:
@@ -142,6 +155,7 @@ class LinkServer:
         except* OSError:
             log.exception("ssh_link_failed")
         finally:
+            self._links -= 1
             link.close()
 
     async def _answer(self, link: Link, question: Question, questions: dict[int, Question]) -> None:
