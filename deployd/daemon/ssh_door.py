@@ -56,8 +56,9 @@ class SshDoor:
         return [*self.troubles_of_process(), *([self.seen.trouble] if self.seen.trouble else [])]
 
     def hold(self) -> None:
-        """Let questions wait for the next `open`."""
+        """Let questions wait for the next `open`, and those who are in environments ask again."""
         self.link.hold()
+        self.stays.hand_over()
 
     async def _serve(self, path: Path) -> None:
         while True:
