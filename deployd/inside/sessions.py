@@ -39,6 +39,8 @@ from deployd.state.stays import Stay
 from deployd.state.store import Store
 
 KILLED, UNKNOWN = 137, 255
+MOST_SAID, LONGEST_SAID = 20, 300
+"""Lines of an error for whoever is there, and letters of one: they go in one message."""
 
 
 class NoSuchSession(DeployError):
@@ -213,7 +215,7 @@ class Sessions:
             return {"again": True}
         if isinstance(outcome.error, NotThere):      # its container was removed
             outcome.status, outcome.error = KILLED, None
-        said = list(outcome.error.lines()) if outcome.error else []
+        said = [line[:LONGEST_SAID] for line in outcome.error.lines()[:MOST_SAID]] if outcome.error else []
         if outcome.status == KILLED:
             said += await self._why_killed(stay)
         # Before the rest: nobody waits for us to write down that they are gone.

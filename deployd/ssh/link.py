@@ -78,9 +78,7 @@ class Link:
         Raises:
             LinkLost: There is nobody any more.
         """
-        body = _write(message)
-        if len(body) > LARGEST_MESSAGE_BYTES:
-            raise ValueError(f"a message of {len(body)} bytes")
+        body = refuse_too_long(message)
         async with self._sending:
             while self._late:
                 await self._send(self._late.popleft())
@@ -164,6 +162,18 @@ async def until_ready(channel: socket.socket, *, writable: bool = False) -> None
             loop.remove_writer(number)
         else:
             loop.remove_reader(number)
+
+
+def refuse_too_long(message: Message) -> bytes:
+    """The message as it goes over the link.
+
+    Raises:
+        ValueError: It does not.
+    """
+    body = _write(message)
+    if len(body) > LARGEST_MESSAGE_BYTES:
+        raise ValueError(f"a message of {len(body)} bytes")
+    return body
 
 
 def _write(message: Message) -> bytes:

@@ -15,7 +15,7 @@ from pathlib import Path
 import structlog
 
 from deployd.errors import DeployError
-from deployd.ssh.link import VERSION, Link, LinkLost, Message, Values, until_ready
+from deployd.ssh.link import VERSION, Link, LinkLost, Message, Values, refuse_too_long, until_ready
 
 log = structlog.get_logger()
 
@@ -154,6 +154,8 @@ class LinkServer:
             log.warning("ssh_link_lost", why=str(error.exceptions[0]))
         except* OSError:
             log.exception("ssh_link_failed")
+        except* Exception:   # ours; the next link is another chance
+            log.exception("ssh_link_met_a_bug")
         finally:
             self._links -= 1
             link.close()
@@ -167,6 +169,7 @@ class LinkServer:
                 ended = Message(question.id, "refused", dict(UNUSABLE))
             else:
                 ended = Message(question.id, "end", dict(await handler(question) or {}))
+                refuse_too_long(ended)
         except DeployError as error:
             ended = Message(question.id, "refused", _refusal(error))
         except LinkLost:
@@ -207,9 +210,10 @@ async def _first(*events: asyncio.Event) -> None:
 
 
 def _refusal(error: DeployError) -> Values:
+    """Cut: lines of containers are among it, and a message has a largest size, with twelve bytes for some letters."""
     return {
-        "what": error.what, "where": error.where, "evidence": list(error.evidence)[:20], "hint": error.hint,
-        "status": getattr(error, "status", 1),
+        "what": error.what[:400], "where": error.where[:300], "hint": error.hint[:800],
+        "evidence": [line[:300] for line in error.evidence[:20]], "status": getattr(error, "status", 1),
     }
 
 

@@ -251,3 +251,22 @@ def test_of_what_is_told_so_much_waits_and_no_more() -> None:
     assert question.left.is_set()
     for end in ends:
         end.close()
+
+
+async def test_whatever_a_container_has_printed_a_refusal_fits_and_the_link_goes_on(tmp_path: Path) -> None:
+    async def refuse(_: Question) -> None:
+        noise = "\U0001f4a3\x01" * 10_000
+        raise DeployError(noise, where=noise, evidence=(noise,) * 30, hint=noise)
+
+    async def say_too_much(_: Question) -> Values:
+        return {"said": "x" * LARGEST_MESSAGE_BYTES}
+
+    async with stand(tmp_path, refuse=refuse, say=say_too_much) as link, asyncio.timeout(10):
+        with pytest.raises(Refused) as refused:
+            await link.client.ask("refuse")
+        assert refused.value.what.startswith("\U0001f4a3")
+        with pytest.raises(Refused, match="a bug in deployd"):
+            await link.client.ask("say")
+        with pytest.raises(Refused, match="\U0001f4a3"):
+            await link.client.ask("refuse")
+    assert len(link.welcomes) == 1, "it was the same link all the time"
