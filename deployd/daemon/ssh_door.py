@@ -66,6 +66,8 @@ class SshDoor:
                 await self.link.serve(path, SSH_UID)
             except OSError as error:   # the disk is full, say
                 log.error("ssh_link_cannot_be_opened", where=str(path), why=error.strerror)
+            except Exception:   # ours; nobody else would listen again
+                log.exception("ssh_link_ended", where=str(path))
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def close(self) -> None:
