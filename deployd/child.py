@@ -15,7 +15,23 @@ from collections.abc import Mapping
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-from typing import IO
+from typing import Any
+
+import uvloop
+
+
+class _ClosedByLibuv:
+    """A descriptor of a stream of uvloop. Of a file, libuv closes the descriptor and uvloop then the file: the second
+    time it may be another thread's, who had just opened something."""
+
+    def __init__(self, descriptor: int) -> None:
+        self._descriptor = descriptor
+
+    def fileno(self) -> int:
+        return self._descriptor
+
+    def close(self) -> None:
+        """It is closed already."""
 
 
 class Child:
@@ -98,9 +114,14 @@ class Child:
         """Its status, when it has ended."""
         return await asyncio.shield(self._ended)
 
-    def _take(self) -> IO[bytes]:
-        """The next pipe. It is its stream's when that is being made, cancelled or not."""
-        return self._pipes.pop(0)
+    def _take(self) -> Any:
+        """The next pipe. It is its stream's from now on."""
+        pipe = self._pipes.pop(0)
+        if not isinstance(self._loop, uvloop.Loop):
+            return pipe
+        descriptor = os.dup(pipe.fileno())
+        pipe.close()
+        return _ClosedByLibuv(descriptor)
 
     def _note_end(self) -> None:
         status = self._popen.poll()

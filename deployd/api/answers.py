@@ -12,7 +12,7 @@ from aiohttp import web
 from deployd.api.as_json import as_json
 from deployd.api.asked import Asked
 from deployd.http.outlasts_reload import OUTLASTS_RELOAD
-from deployd.http.slow_readers import in_time
+from deployd.http.slow_readers import in_time, keep_little
 
 LINES = "application/x-ndjson"
 OK, NOT_MODIFIED = 200, 304
@@ -81,6 +81,7 @@ async def stream(asked: Asked, lines: Followed, *, follow: bool, lasts: bool = T
         lines.close()
         return web.Response(headers={"Content-Type": LINES})
     response = web.StreamResponse(headers={"Content-Type": LINES})
+    keep_little(request)
     await response.prepare(request)
     if follow and lasts and not asked.is_by_session:   # whoever answers then knows when the session ends
         request[OUTLASTS_RELOAD] = True

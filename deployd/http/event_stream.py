@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from aiohttp import web
 
-from deployd.http.slow_readers import in_time
+from deployd.http.slow_readers import in_time, keep_little
 
 STILL_HERE = b": still here\n\n"
 SILENCE_SECONDS = 15.0
@@ -63,6 +63,7 @@ class Streams:
         task = asyncio.current_task()
         assert task is not None
         response = web.StreamResponse(headers=HEADERS)
+        keep_little(request)
         await response.prepare(request)
         self._open.add(task)
         try:

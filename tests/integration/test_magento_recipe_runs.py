@@ -440,25 +440,27 @@ def test_when_nothing_is_due_the_hook_clears_the_caches_and_nothing_else(live: S
     assert "CLI" not in hook, "Magento is not even started"
 
 
-@pytest.mark.parametrize(("change", "why"), [
-    ({"files": {f"{HELLO}/version": "1.1.0"}}, "the database is behind the code"),
-    ({"files": {"app/etc/config.php": "<?php return ['system' => ['default' => ['a' => 2]]];"}},
-     "app/etc is to be restored"),
-    ({"variables": {"APPLICATION_MODE": "developer"}}, "env.php is to be written"),
-    ({"host": "elsewhere.test", "branch": "feature"}, "the address of the shop is to be changed"),
-    ({"variables": {"ADMIN_LOCALE": "nl_NL"}}, "static content is to be made"),
-])
-def test_what_is_due_is_found_before_anybody_is_held_and_done_by_the_hook(live: Shop, change: dict, why: str):
-    live.files |= change.pop("files", {})
-    for name, value in change.items():
-        setattr(live, name, value)
+def test_what_is_due_is_found_before_anybody_is_held_and_done_by_the_hook(live: Shop):
+    before = live.configuration()["crypt"]
+    for change, why in (
+        ({"variables": {"APPLICATION_MODE": "developer"}}, "env.php is to be written"),
+        ({"variables": {"ADMIN_LOCALE": "nl_NL"}}, "static content is to be made"),
+        ({"variables": {}, "host": "elsewhere.test", "branch": "feature"}, "the address of the shop is to be changed"),
+    ):
+        for name, value in change.items():
+            setattr(live, name, value)
+        assert f"visitors will be held: {why}" in live.deploy("prepare").said
+    live.host = "shop.test"
+    live.files |= {f"{HELLO}/version": "1.1.0"}
     live.build()
-    env = live.configuration()
+    assert "visitors will be held: the database is behind the code" in live.deploy("prepare").said
+    live.files |= {"app/etc/config.php": "<?php return ['system' => ['default' => ['a' => 2]]];"}
+    live.build()
     look, hook = hook_of(live)
-    assert f"visitors will be held: {why}" in look
+    assert "visitors will be held: app/etc is to be restored" in look
     assert "magento 4/6" in hook
-    assert env["crypt"] == live.configuration()["crypt"]
-    assert "nothing is due" in hook_of(live)[0]
+    assert live.configuration()["crypt"] == before
+    assert "nothing is due" in live.deploy("prepare").said
 
 
 def test_a_schema_that_never_settles_is_upgraded_once_for_each_code(live: Shop):

@@ -19,6 +19,7 @@ from typing import Any
 
 from deployd.environment.application_json import application_json
 from deployd.project.model import Application
+from deployd.project.model.magento import MARK
 from deployd.project.reader import read_project
 from deployd.runtimes.build_steps import build_steps
 from deployd.runtimes.magento.program import preparation, with_recipe
@@ -171,7 +172,7 @@ class Shop:
         Args:
             prepared: In the same container, after the look ahead.
         """
-        script = getattr(self.app.hooks, hook).script
+        script = MARK if hook == "prepare" else getattr(self.app.hooks, hook).script
         look = f"(\n{preparation(self.app)}\n)\necho and now the hook\n" if prepared else ""
         binds = [f"{self.slug}:/app:ro"]
         for mount in self.app.web.instance.mounts:

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 import uvloop
 
+from deployd.child import Child
 from deployd.process import ProgramMissing, ProgramOverran, open_process, run
 
 LIMIT_SECONDS = 20.0
@@ -100,3 +101,17 @@ async def test_one_that_is_not_there_is_told() -> None:
         await run("no-program-of-anybody")
     with pytest.raises(FileNotFoundError):
         await run("true", cwd="/no/folder/of/anybody")
+
+
+def test_a_pipe_that_libuv_closes_is_not_closed_again() -> None:
+    async def main() -> None:
+        child = Child(("true",), cwd=None, env=None, with_stdin=True)
+        taken = child._take()
+        number = taken.fileno()
+        taken.close()
+        os.fstat(number)
+        os.close(number)
+        child.close()
+        await child.wait()
+
+    uvloop.run(main())

@@ -185,3 +185,17 @@ def test_a_magento_without_crons_is_told_what_stands_still(crons, said):
     found = {finding.code for finding in read(APP + crons, composer=MAGENTO).warnings}
     assert ("magento-crons" in found) is said
     assert "magento-crons" not in {finding.code for finding in read(APP + crons).warnings}
+
+
+def test_what_a_plan_is_offered_holds_all_that_the_recipe_is_recognised_by():
+    lock = json.dumps({"packages": [{"name": "magento/framework"}]})
+    config = read(composer=MAGENTO, lock=lock, env="stage: {}\n").config
+    assert config is not None
+    assert {"composer.json", "composer.lock", ".magento.env.yaml"} <= set(config.files)
+    assert config.configuration_paths() == {".magento.app.yaml", ".magento"}, "they are code: a change of them builds"
+
+
+@pytest.mark.parametrize("number", ["9" * 5_000, "1e999999", "NaN", "[" + "[]," * 100_000 + "[]]"])
+def test_odd_json_of_composer_is_read_or_left(number):
+    text = '{"require": {"magento/product-community-edition": ' + number + "}}"
+    assert (app_of(composer=text).magento is None) is (len(number) == 5_000)

@@ -24,8 +24,9 @@ class Magento
     {
         file_put_contents('php://stderr', "Magento CLI: $command\n");
         $commands = [
-            'module:enable' => 'enable', 'setup:di:compile' => 'compile', 'setup:static-content:deploy' => 'staticContent',
-            'setup:install' => 'install', 'setup:upgrade' => 'upgrade', 'setup:db:status' => 'databaseStatus',
+            'module:enable' => 'enable', 'setup:di:compile' => 'compile',
+            'setup:static-content:deploy' => 'staticContent', 'setup:install' => 'install',
+            'setup:upgrade' => 'upgrade', 'setup:db:status' => 'databaseStatus',
             'app:config:status' => 'configStatus', 'cache:enable' => 'enableCaches',
         ];
         try {
@@ -84,7 +85,8 @@ class Magento
         for ($number = 0; $number < (int) (getenv('GENERATED_FILES') ?: 20); $number++) {
             file_put_contents("generated/code/Acme/Interceptor$number.php", "<?php\nclass Interceptor$number {}\n");
         }
-        $this->write('env', ['MAGE_MODE' => 'default', 'cache_types' => ['compiled_config' => 1]]);   // as the real one does
+        // As the real one does.
+        $this->write('env', ['MAGE_MODE' => 'default', 'cache_types' => ['compiled_config' => 1]]);
         echo "Generated code and dependency injection configuration successfully.\n";
         return 0;
     }
@@ -129,9 +131,11 @@ class Magento
                 $database->exec("DROP TABLE `$table`");
             }
         }
-        $database->exec('CREATE TABLE core_config_data (scope VARCHAR(9) DEFAULT "default", path VARCHAR(190), value TEXT)');
+        $database->exec('CREATE TABLE core_config_data '
+            . '(scope VARCHAR(9) DEFAULT "default", path VARCHAR(190), value TEXT)');
         $database->exec('CREATE TABLE setup_module (module VARCHAR(90) PRIMARY KEY, version VARCHAR(50))');
-        $database->exec('CREATE TABLE admin_user (username VARCHAR(90), email VARCHAR(190), interface_locale VARCHAR(9))');
+        $database->exec('CREATE TABLE admin_user '
+            . '(username VARCHAR(90), email VARCHAR(190), interface_locale VARCHAR(9))');
         $database->exec('CREATE TABLE flag (name VARCHAR(90) PRIMARY KEY, value TEXT)');
         if (getenv('INSTALLATION_FAILS') && !is_file('var/was-here')) {
             touch('var/was-here');
@@ -147,7 +151,9 @@ class Magento
         $this->write('env', [
             'backend' => ['frontName' => $this->options['backend-frontname']],
             'crypt' => ['key' => $this->options['key'] ?? bin2hex(random_bytes(16))],
-            'db' => ['table_prefix' => '', 'connection' => ['default' => $connection + ['model' => 'mysql4', 'active' => '1']]],
+            'db' => [
+                'table_prefix' => '', 'connection' => ['default' => $connection + ['model' => 'mysql4', 'active' => '1']],
+            ],
             'cache' => ['frontend' => ['default' => ['id_prefix' => '69d_'], 'page_cache' => ['id_prefix' => '69d_']]],
             'cache_types' => ['config' => 1], 'install' => ['date' => 'Mon, 02 Mar 2026 10:00:00 +0000'],
         ]);
@@ -163,7 +169,8 @@ class Magento
         }
         $this->bring(self::database());
         $config = self::read('config');
-        $this->write('config', array_replace(array_reverse($config), ['modules' => array_reverse($config['modules'] ?? [])]));
+        $modules = array_reverse($config['modules'] ?? []);   // the real one has an order of its own, too
+        $this->write('config', array_replace(array_reverse($config), ['modules' => $modules]));
         echo "Nothing to import.\n";
         return 0;
     }
