@@ -17,6 +17,8 @@ from deployd.errors import Unusable
 
 PERSON_ID = re.compile(r"[a-z][a-z0-9]*(?:[._-][a-z0-9]+)*")
 LONGEST_ID, LONGEST_TEXT = 40, 100
+LONGEST_KEY_BYTES = 2_200
+"""RSA of 16,384 bits, which is the longest that OpenSSL looks at."""
 TOKEN_PREFIX = "deployd_"
 """Programs that look for secrets in repositories find ours by it."""
 TOKEN_BYTES = 32
@@ -141,6 +143,9 @@ def read_key(text: str) -> tuple[bytes, str]:
         blob = base64.b64decode(words[1], validate=True)
     except (binascii.Error, ValueError):
         raise PublicKeyUnusable("the public key is not whole", hint="copy the whole line of the .pub file") from None
+    if len(blob) > LONGEST_KEY_BYTES:
+        raise PublicKeyUnusable("this public key is too long: RSA has 16,384 bits at most",
+                                hint="make one with: ssh-keygen -t ed25519")
     if type_of(blob) != words[0]:
         raise PublicKeyUnusable(f"what stands in the key is not of the type {words[0]}",
                                 hint="copy the whole line again")

@@ -16,6 +16,9 @@ from deployd.cli.ssh_address import PART, SshAddress, become, fail, is_there, pa
 ROOT = "/app"
 RSYNC = ("rsync", "--recursive", "--links", "--times", "--compress", "--partial", "--human-readable", "-s")
 """Without owners and modes: the other end has one user, and a umask of its own. -s: no shell there reads the paths."""
+INWARD = ("--safe-links",)
+"""What an application wrote is hostile: a link that leads out of the folder would have this machine's files opened, or
+written, by whoever works in there."""
 
 
 @click.group()
@@ -50,7 +53,7 @@ def download(
     address = ssh_address(daemon, project, environment, part)
     there = f"{address.place}:{_in_mount(daemon, project, environment, part, path)}/"
     folder.mkdir(parents=True, exist_ok=True)
-    _transfer(address, delete, there, f"{_here(folder)}/")
+    _transfer(address, delete, there, f"{_here(folder)}/", INWARD)
 
 
 @mount.command()
@@ -70,9 +73,10 @@ def upload(
     _transfer(address, delete, f"{_here(folder)}/", there)
 
 
-def _transfer(address: SshAddress, delete: bool, source: str, target: str) -> None:
+def _transfer(address: SshAddress, delete: bool, source: str, target: str, options: tuple[str, ...] = ()) -> None:
     if is_there("rsync"):
-        become((*RSYNC, *(("--delete",) if delete else ()), "-e", _remote_shell(address), "--", source, target))
+        options += ("--delete",) if delete else ()
+        become((*RSYNC, *options, "-e", _remote_shell(address), "--", source, target))
     if delete:
         fail("--delete needs rsync, which is not installed here", "install rsync")
     become(("scp", *address.options, "-r", "-p", "-P", str(address.port), "--", f"{source}.", target))

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import shlex
 import shutil
 import sys
@@ -25,6 +26,10 @@ from deployd.cli.output import harmless
 
 PART = click.option("--part", default="", help="A worker, or another application than the first: `queue`.")
 """Option of every command here."""
+USER = re.compile(r"[a-z0-9][a-z0-9.-]{0,200}")
+HOST = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,252}|[0-9A-Fa-f:]*:[0-9A-Fa-f:.]*")
+KNOWN_HOSTS = re.compile(r"[A-Za-z0-9._:\[\]-]+ [a-z0-9@.-]+ [A-Za-z0-9+/]+=*")
+"""One line for one host: no pattern, no list, no marker (`@cert-authority`), no second line."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +72,13 @@ def ssh_address(daemon: DaemonAddress, project: str, environment: str, part: str
              "`deployd environments` shows what there is", NO_SUCH_THING)
     if not found.get("ssh"):
         fail("this deployd does not listen for SSH", "the operator says where it does: `ssh: {listen: …}`", REFUSED)
-    lines = [str(key["known_hosts"]) for key in server["keys"]]
+    lines = known_hosts_of(server)
     return replace(read_address(str(found["ssh"]), part), known_hosts=keep_known_hosts(lines, os.environ))
+
+
+def known_hosts_of(server: Mapping[str, Any]) -> list[str]:
+    """The lines for `known_hosts`, as the daemon says them; what speaks for more than one host is none."""
+    return [line for key in server["keys"] if KNOWN_HOSTS.fullmatch(line := str(key["known_hosts"]))]
 
 
 def keep_known_hosts(lines: Sequence[str], environment: Mapping[str, str]) -> str:
@@ -89,13 +99,19 @@ def keep_known_hosts(lines: Sequence[str], environment: Mapping[str, str]) -> st
 
 
 def read_address(url: str, part: str = "") -> SshAddress:
-    """`ssh://main.shop@deploy.example.com:2222`, as the daemon says it. It goes into command lines: nothing begins
-    with `-` there."""
-    parts = urlsplit(url)
-    user, host = unquote(parts.username or ""), parts.hostname or ""
-    if not user or not host or any(text.startswith("-") for text in (user, host)):
+    """`ssh://main.shop@deploy.example.com:2222`, as the daemon says it.
+
+    It goes into command lines, and from there (`%r`, `%h`) into those of our user's own `ssh_config`, which a shell
+    reads: it has the letters of names and no others.
+    """
+    try:
+        parts = urlsplit(url)
+        user, host, port = unquote(parts.username or ""), parts.hostname or "", parts.port or 22
+    except ValueError:
+        user, host, port = "", "", 0
+    if USER.fullmatch(user) is None or HOST.fullmatch(host) is None:
         fail(f"{url} is no address for SSH", "ask the operator", CANNOT_RUN)
-    return SshAddress(f"{user}--{part}" if part else user, host, parts.port or 22)
+    return SshAddress(f"{user}--{part}" if part else user, host, port)
 
 
 def parts_of(daemon: DaemonAddress, project: str, environment: str, part: str) -> dict[str, Any]:

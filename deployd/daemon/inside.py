@@ -19,6 +19,7 @@ def inside_of(daemon: Daemon, directory: Directory, audit: AuditCommands) -> Ses
     return Sessions(
         store=store, host=host, directory=directory, targets=Targets(store, host), audit=audit,
         beginning=Beginning(host, Programs(host.settings.state)), open=daemon.process.ssh.stays,
+        handed_over=daemon.process.ssh.stays.handed_over,
     )
 
 

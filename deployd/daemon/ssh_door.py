@@ -56,8 +56,9 @@ class SshDoor:
         return [*self.troubles_of_process(), *([self.seen.trouble] if self.seen.trouble else [])]
 
     def hold(self) -> None:
-        """Let questions wait for the next `open`."""
+        """Let questions wait for the next `open`, and those who are in environments ask again."""
         self.link.hold()
+        self.stays.hand_over()
 
     async def _serve(self, path: Path) -> None:
         while True:
@@ -65,6 +66,8 @@ class SshDoor:
                 await self.link.serve(path, SSH_UID)
             except OSError as error:   # the disk is full, say
                 log.error("ssh_link_cannot_be_opened", where=str(path), why=error.strerror)
+            except Exception:   # ours; nobody else would listen again
+                log.exception("ssh_link_ended", where=str(path))
             await asyncio.sleep(AGAIN_SECONDS)
 
     async def close(self) -> None:

@@ -195,7 +195,12 @@ class RunningCommand(Protocol):
 
     async def end(self) -> None:
         """End whatever of it and of what it started is left. It leads a session of its own (setsid(2)), and all that is
-        in there is ended; what called setsid itself goes on with the container. Must be called at last."""
+        in there is ended; what called setsid itself goes on with the container. This or `let_go` must be called at
+        last."""
+        ...
+
+    def let_go(self) -> None:
+        """Leave it to somebody else, who finds it by its id."""
         ...
 
 

@@ -28,16 +28,19 @@ class Outcome:
     """Why it is not known."""
     did: str = ""
     """What it did, as whoever has its streams says."""
+    is_handed_over: bool = False
+    """It goes on, and another one attends to it."""
 
 
 async def until_over(
     question: Question, command: RunningCommand, refusal: Callable[[], DeployError | None],
-    keep: Callable[[], Awaitable[None]],
+    keep: Callable[[], Awaitable[None]], handed_over: asyncio.Event,
 ) -> Outcome:
     """
     Args:
         refusal: Why whoever it is may not be there any more; None: they may.
         keep: Writes down that they are, for a daemon after us; most commands are over before that is worth while.
+        handed_over: Set when somebody else is to go on with it.
     """
     outcome = Outcome()
     async with asyncio.TaskGroup() as group:
@@ -45,6 +48,7 @@ async def until_over(
             group.create_task(_wait(question, command, outcome), name="ssh: the end of a command"),
             group.create_task(question.left.wait(), name="ssh: whether somebody is there"),
             group.create_task(_while_allowed(refusal, outcome), name="ssh: whether they may be there"),
+            group.create_task(handed_over.wait(), name="ssh: whether another one attends to it"),
         )
         keeping = group.create_task(_keep(keep), name="ssh: that somebody is there")
         hearing = group.create_task(_hear(question, command, outcome), name="ssh: what is told to a command")
@@ -52,7 +56,34 @@ async def until_over(
         for task in (*tasks, hearing):
             task.cancel()
         keeping.cancel()
+    outcome.is_handed_over = _is_handed_over(question, handed_over, outcome)
+    if outcome.is_handed_over:
+        with suppress(DeployError):
+            await keep()
     return outcome
+
+
+async def until_left(
+    question: Question, refusal: Callable[[], DeployError | None], handed_over: asyncio.Event,
+) -> Outcome:
+    """As `until_over`, of what has no command: a tunnel."""
+    outcome = Outcome()
+    async with asyncio.TaskGroup() as group:
+        tasks = (
+            group.create_task(question.left.wait(), name="ssh: whether somebody is there"),
+            group.create_task(_while_allowed(refusal, outcome), name="ssh: whether they may be there"),
+            group.create_task(handed_over.wait(), name="ssh: whether another one attends to it"),
+        )
+        await asyncio.wait(tasks, return_when=asyncio.FIRST_COMPLETED)
+        for task in tasks:
+            task.cancel()
+    outcome.is_handed_over = _is_handed_over(question, handed_over, outcome)
+    return outcome
+
+
+def _is_handed_over(question: Question, handed_over: asyncio.Event, outcome: Outcome) -> bool:
+    is_over = outcome.status is not None or outcome.error is not None or question.left.is_set()
+    return handed_over.is_set() and not is_over
 
 
 async def _wait(question: Question, command: RunningCommand, outcome: Outcome) -> None:

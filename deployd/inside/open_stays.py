@@ -25,6 +25,8 @@ class OpenStays:
         self._open: dict[str, OpenStay] = {}
         self.came = asyncio.Event()
         """Somebody is there."""
+        self.handed_over = asyncio.Event()
+        """Set when others attend to those who are there: the settings are read again, and what we have with it."""
 
     def add(self, stay: Stay, tell: Tell) -> None:
         self._open[stay.id] = OpenStay(stay, tell)
@@ -34,6 +36,11 @@ class OpenStays:
         self._open.pop(number, None)
         if not self._open:
             self.came.clear()
+
+    def hand_over(self) -> None:
+        """Let those who are there be attended to by whoever answers next, by the settings and the roles of then."""
+        earlier, self.handed_over = self.handed_over, asyncio.Event()
+        earlier.set()
 
     def has(self, number: str) -> bool:
         return number in self._open

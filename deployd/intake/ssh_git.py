@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 
 from deployd.access.caller import Caller
+from deployd.access.errors import Unauthorized
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, ProjectId
 from deployd.intake.git_service import GitService
@@ -53,20 +54,28 @@ class SshGit:
         return {"status": ended.status}
 
     async def follow(self, question: Question) -> None:
-        """Say the lines of an activity's log, as JSON; `end` when it is over, nothing when the daemon is.
+        """Say the lines of an activity's log, as JSON; `end` when it is over, nothing when the daemon is, or when the
+        caller may see it no more: whoever asks again is told so.
 
         Raises:
             DeployError: There is no such activity for this caller.
         """
-        caller, activity = self._caller_of(question), ActivityId(int(question.text("activity")))
+        activity = ActivityId(int(question.text("activity")))
         project = await self._intake.logs.project_of(activity)
-        if project is None or not caller.may_see(project):
+        if project is None or not self._may_see(question, project):
             raise DeployError(f"there is no activity {activity}")
         client = await _answer_with_client(question)
         after = int(question.text("after") or "0")
         with closing(client), closing(self._intake.logs.follow(activity, after)) as following:
-            if await _tell_lines(client, following) and not self._intake.logs.stopping:
+            is_told = await _tell_lines(client, following, lambda: self._may_see(question, project))
+            if is_told and not self._intake.logs.stopping:
                 await client.write(b'{"end": true}\n')
+
+    def _may_see(self, question: Question, project: ProjectId) -> bool:
+        try:
+            return self._caller_of(question).may_see(project)
+        except Unauthorized:
+            return False
 
     def _transfer(self, question: Question) -> Transfer:
         caller, address = self._caller_of(question), question.text("address")
@@ -132,9 +141,11 @@ def _teller(question: Question) -> Stored:
     return tell
 
 
-async def _tell_lines(client: SocketClient, following: Following) -> bool:
-    """Whether the client was there to the end."""
+async def _tell_lines(client: SocketClient, following: Following, may_see: Callable[[], bool]) -> bool:
+    """Whether the client was there to the end, and might see all of it."""
     while (lines := await following.take()) is not None:
+        if not may_see():
+            return False
         said = json.dumps({"after": following.after, "lines": lines}).encode()   # none at a heartbeat
         if not await client.write(said + b"\n"):
             return False

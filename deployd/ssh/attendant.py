@@ -4,14 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import time
-from contextlib import suppress
 from dataclasses import dataclass
+
+import structlog
 
 from deployd.ssh.link import LinkLost
 from deployd.ssh.ports import Daemon, Refused
 from deployd.ssh.server import Door, Server
 
+log = structlog.get_logger()
+
 LOOK_SECONDS = 2.0
+MOST_KEYS, MOST_LETTERS = 50, 50_000
+"""In one message, which has a largest size: people choose how long their keys are."""
 REMOVED = "your key was removed, or its owner has left"
 WITHOUT_SESSION_SECONDS = 120.0
 """How long a connection may be open on which nothing is."""
@@ -29,8 +34,12 @@ class Attendant:
         while True:
             await asyncio.sleep(LOOK_SECONDS)
             self.end_idle(time.monotonic())
-            with suppress(LinkLost, Refused):
+            try:
                 await self.look()
+            except (LinkLost, Refused):
+                pass
+            except Exception:   # ours; connections go on
+                log.exception("ssh_look_failed")
 
     def end_idle(self, now: float) -> None:
         """End connections on which nothing moves."""
@@ -52,8 +61,7 @@ class Attendant:
             if server.who is not None:
                 by_key.setdefault(server.who.key.hex(), []).append(server)
         failed, self.door.failed = self.door.failed, {}
-        keys = list(by_key)
-        first, *more = [keys[at:at + 50] for at in range(0, len(keys), 50)] or [[]]
+        first, *more = in_parts(list(by_key))
         gone = await self._tell(first, dict(list(failed.items())[:500]))
         for part in more:
             gone += await self._tell(part, {})
@@ -72,3 +80,13 @@ class Attendant:
         talk.leave()
         gone = talk.answer.get("gone")
         return [str(key) for key in gone] if isinstance(gone, list) else []
+
+
+def in_parts(keys: list[str]) -> list[list[str]]:
+    """Keys as they go into messages; at least one part."""
+    parts: list[list[str]] = [[]]
+    for key in keys:
+        if parts[-1] and (len(parts[-1]) >= MOST_KEYS or sum(map(len, parts[-1])) + len(key) > MOST_LETTERS):
+            parts.append([])
+        parts[-1].append(key)
+    return parts

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
@@ -22,6 +23,8 @@ PATIENCE_SECONDS = 3.0
 WAITS = "there is no answer yet: deployd is busy, or the data of the environment are just being copied"
 BACK_SECONDS = 60.0
 """How long the daemon is waited for when a session goes on, or has ended, without it."""
+AGAIN_SECONDS = 0.1
+"""The link notices a moment after its conversations that a daemon has gone."""
 UNKNOWN = 255
 LONGEST_COMMAND = 60_000
 """Of its JSON: it goes over the link in one message."""
@@ -47,7 +50,50 @@ class Environments:
 
     async def tunnel(self, who: Who, target: Target, host: str, port: int) -> socket.socket:
         talk = await self._daemon.ask("tunnel", **who.values(), **_named(target), host=host, port=port)
-        return _TunnelSocket(talk.sockets[0], talk.leave)
+        opened = _TunnelSocket(talk.sockets[0])
+        twin = opened.twin()
+        watching = asyncio.create_task(   # noqa: TID251  its owner is the socket, whose end cancels it
+            self._watch(who, talk), name="ssh: whether a tunnel may go on",
+        )
+
+        def shut(_: object) -> None:   # here and not in the task: one that is cancelled early never begins
+            talk.leave()
+            with suppress(OSError):
+                twin.shutdown(socket.SHUT_RDWR)   # of the connection, whoever else has it
+            twin.close()
+
+        watching.add_done_callback(shut)
+        opened.left = watching.cancel
+        return opened
+
+    async def _watch(self, who: Who, talk: Conversation) -> None:
+        """Until the daemon says that a tunnel is to end, over its restarts. Cancelled when the tunnel has ended."""
+        stay = str(talk.answer.get("stay", ""))
+        with suppress(Refused):
+            while True:
+                try:
+                    while await talk.note() is not None:
+                        pass
+                    if talk.end.get("again") is not True:
+                        return
+                except LinkLost:
+                    pass
+                finally:
+                    talk.leave()
+                await asyncio.sleep(AGAIN_SECONDS)
+                talk = await self._resume(who, stay)
+
+    async def _resume(self, who: Who, stay: str) -> Conversation:
+        """For as long as it takes.
+
+        Raises:
+            Refused: It is over.
+        """
+        while True:
+            if await self._daemon.until_there(BACK_SECONDS):
+                with suppress(LinkLost):
+                    return await self._daemon.ask("resume", **who.values(), stay=stay)
+                await asyncio.sleep(0.5)
 
     async def _serve(self, who: Who, target: Target, channel: Channel, **wanted: str) -> int:
         talk = await self._enter(channel, {**who.values(), **_named(target), **wanted, **_surroundings(channel)})
@@ -86,12 +132,14 @@ class Environments:
                     relay.hear(said)
                     if "status" in said:
                         return int(said["status"])
-                return UNKNOWN
+                if talk.end.get("again") is not True:
+                    return UNKNOWN
             except LinkLost:
-                relay.talk = None
+                pass
             finally:
+                relay.talk = None
                 talk.leave()
-            await asyncio.sleep(0.1)       # the link notices a moment after its conversations
+            await asyncio.sleep(AGAIN_SECONDS)
             talk = await self._again(who, stay, relay)
 
     async def _again(self, who: Who, stay: str, relay: Relay) -> Conversation:
@@ -112,17 +160,21 @@ class Environments:
 class _TunnelSocket(socket.socket):
     """A connected socket whose end somebody wants to know of."""
 
-    def __init__(self, opened: socket.socket, left: Callable[[], None]) -> None:
+    def __init__(self, opened: socket.socket) -> None:
         super().__init__(opened.family, opened.type, opened.proto, opened.detach())
-        self._left = left
+        self.left: Callable[[], object] = bool
+
+    def twin(self) -> socket.socket:
+        """The same connection once more."""
+        return socket.socket(self.family, self.type, self.proto, os.dup(self.fileno()))
 
     def close(self) -> None:
         super().close()
-        self._left()
+        self.left()
 
     def detach(self) -> int:
         """So uvloop closes a socket that it was handed: by its number."""
-        self._left()
+        self.left()
         return super().detach()
 
 

@@ -56,9 +56,14 @@ class Message:
 class Link:
     """One connection."""
 
-    def __init__(self, channel: socket.socket) -> None:
+    def __init__(self, channel: socket.socket, *, takes_sockets: bool = True) -> None:
+        """
+        Args:
+            takes_sockets: Without it a message that brings any ends the link, and the kernel closes them.
+        """
         channel.setblocking(False)
         self._channel = channel
+        self._most_sockets = MOST_SOCKETS if takes_sockets else 0
         self._sending = asyncio.Lock()
         self._late: deque[bytes] = deque()
         """What did not fit when it was said by somebody who cannot wait."""
@@ -73,9 +78,7 @@ class Link:
         Raises:
             LinkLost: There is nobody any more.
         """
-        body = _write(message)
-        if len(body) > LARGEST_MESSAGE_BYTES:
-            raise ValueError(f"a message of {len(body)} bytes")
+        body = refuse_too_long(message)
         async with self._sending:
             while self._late:
                 await self._send(self._late.popleft())
@@ -116,7 +119,7 @@ class Link:
         while True:
             try:
                 body, numbers, flags, _ = socket.recv_fds(
-                    self._channel, LARGEST_MESSAGE_BYTES, MOST_SOCKETS, socket.MSG_CMSG_CLOEXEC,
+                    self._channel, LARGEST_MESSAGE_BYTES, self._most_sockets, socket.MSG_CMSG_CLOEXEC,
                 )
             except BlockingIOError:
                 await self._wait_until(writable=False)
@@ -159,6 +162,18 @@ async def until_ready(channel: socket.socket, *, writable: bool = False) -> None
             loop.remove_writer(number)
         else:
             loop.remove_reader(number)
+
+
+def refuse_too_long(message: Message) -> bytes:
+    """The message as it goes over the link.
+
+    Raises:
+        ValueError: It does not.
+    """
+    body = _write(message)
+    if len(body) > LARGEST_MESSAGE_BYTES:
+        raise ValueError(f"a message of {len(body)} bytes")
+    return body
 
 
 def _write(message: Message) -> bytes:

@@ -15,14 +15,17 @@ from pathlib import Path
 import structlog
 
 from deployd.errors import DeployError
-from deployd.ssh.link import VERSION, Link, LinkLost, Message, Values, until_ready
+from deployd.ssh.link import VERSION, Link, LinkLost, Message, Values, refuse_too_long, until_ready
 
 log = structlog.get_logger()
 
 BACKLOG = 16
 REFUSED_SECONDS = 1.0
-MOST_TOLD = 1_000
-"""Notes that wait for a handler."""
+MOST_TOLD, LONGEST_NOTE = 100, 4_000
+"""Notes that wait for a handler, and letters of one: a size, a signal, some words."""
+MOST_LINKS, MOST_QUESTIONS = 16, 5_000
+"""At once; questions of one link. `deployd-ssh` has one link, and one that was taken over shall not have us hold what
+it likes."""
 UNUSABLE = {"what": "the daemon does not know this question", "hint": "restart deployd-ssh: it is of another version"}
 
 
@@ -65,9 +68,16 @@ class Question:
         """What whoever asked says next; None: they left."""
         return await self._told.get()
 
+    @property
+    def waiting(self) -> int:
+        """How much was said that nobody has heard yet."""
+        return self._told.qsize()
+
     def hear(self, values: Values | None) -> None:
         if values is None:
             self.left.set()
+        elif len(str(values)) > LONGEST_NOTE:
+            return
         with suppress(asyncio.QueueFull):
             self._told.put_nowait(values)
 
@@ -84,6 +94,7 @@ class LinkServer:
         self._open = asyncio.Event()
         self._welcomes: set[asyncio.Event] = set()
         self._welcome: Values = {}
+        self._links = 0
 
     @property
     def is_connected(self) -> bool:
@@ -115,10 +126,11 @@ class LinkServer:
         try:
             async with asyncio.TaskGroup() as group:
                 while True:
-                    link = Link(await _accept(listener))
-                    if link.peer_uid() not in (0, uid):
+                    link = Link(await _accept(listener), takes_sockets=False)
+                    if link.peer_uid() not in (0, uid) or self._links >= MOST_LINKS:
                         link.close()
                         continue
+                    self._links += 1
                     group.create_task(self._converse(link), name="ssh link")
         finally:
             listener.close()
@@ -128,9 +140,10 @@ class LinkServer:
         try:
             async with asyncio.TaskGroup() as group:
                 while (message := await link.receive()) is not None:
-                    for item in message.sockets:   # none is expected
-                        item.close()
                     if message.kind == "ask":
+                        if message.id in questions or len(questions) >= MOST_QUESTIONS:
+                            log.warning("ssh_link_ended", why="a number twice, or too many questions at once")
+                            break
                         question = questions[message.id] = Question(link, message)
                         group.create_task(self._answer(link, question, questions), name=f"ssh {message.verb}")
                     elif (found := questions.get(message.id)) is not None:
@@ -141,7 +154,10 @@ class LinkServer:
             log.warning("ssh_link_lost", why=str(error.exceptions[0]))
         except* OSError:
             log.exception("ssh_link_failed")
+        except* Exception:   # ours; the next link is another chance
+            log.exception("ssh_link_met_a_bug")
         finally:
+            self._links -= 1
             link.close()
 
     async def _answer(self, link: Link, question: Question, questions: dict[int, Question]) -> None:
@@ -153,6 +169,7 @@ class LinkServer:
                 ended = Message(question.id, "refused", dict(UNUSABLE))
             else:
                 ended = Message(question.id, "end", dict(await handler(question) or {}))
+                refuse_too_long(ended)
         except DeployError as error:
             ended = Message(question.id, "refused", _refusal(error))
         except LinkLost:
@@ -193,9 +210,10 @@ async def _first(*events: asyncio.Event) -> None:
 
 
 def _refusal(error: DeployError) -> Values:
+    """Cut: lines of containers are among it, and a message has a largest size, with twelve bytes for some letters."""
     return {
-        "what": error.what, "where": error.where, "evidence": list(error.evidence)[:20], "hint": error.hint,
-        "status": getattr(error, "status", 1),
+        "what": error.what[:400], "where": error.where[:300], "hint": error.hint[:800],
+        "evidence": [line[:300] for line in error.evidence[:20]], "status": getattr(error, "status", 1),
     }
 
 

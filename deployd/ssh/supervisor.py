@@ -27,7 +27,7 @@ START_SECONDS = 10.0
 LOCK_SECONDS = 3.0
 """From its start until it has the lock, on a host that is busy. A second one that is started ends at once."""
 LONGEST_PAUSE_SECONDS = 60.0
-WORDS = 5
+WORDS, WORDS_BYTES = 5, 4_000
 
 
 class SshSupervisor:
@@ -87,12 +87,19 @@ class SshSupervisor:
     def _why(self) -> str:
         if self._by_systemd:
             return "nobody listens for SSH: deployd-ssh does not run; hint: systemctl enable --now deployd-ssh"
-        try:
-            words = (self._folder / LAST_WORDS).read_text(errors="replace").splitlines()[-WORDS:]
-        except OSError:
-            words = []
+        words = _last_lines(self._folder / LAST_WORDS)
         said = f": {' '.join(words)[-500:]}" if words else ""
         return f"nobody listens for SSH: deployd-ssh does not come to the daemon{said}"
+
+
+def _last_lines(path: Path) -> list[str]:
+    """The file is root's, but the process writes what and as much as it likes."""
+    try:
+        with path.open("rb") as file:
+            file.seek(max(0, file.seek(0, os.SEEK_END) - WORDS_BYTES))
+            return file.read(WORDS_BYTES).decode(errors="replace").splitlines()[-WORDS:]
+    except OSError:
+        return []
 
 
 def _is_free(lock: Path) -> bool:

@@ -65,6 +65,9 @@ class RunningDouble:
         self.has_been_ended = True
         self.finish(status_of("SIGHUP"))
 
+    def let_go(self) -> None:
+        """Others go on with it."""
+
     def print(self, stream: str, text: str) -> None:
         if text and self._inside is not None:
             data = text.encode() if self.terminal is None else text.replace("\n", "\r\n").encode()
@@ -113,4 +116,4 @@ class FoundDouble:
     def __init__(self, found: RunningDouble) -> None:
         self.id = found.id
         self.resize, self.send_signal, self.end = found.resize, found.send_signal, found.end
-        self.wait_until_over, self.wait = found.wait_until_over, found.wait
+        self.wait_until_over, self.wait, self.let_go = found.wait_until_over, found.wait, found.let_go

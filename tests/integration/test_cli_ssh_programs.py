@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from pathlib import Path
 
-from deployd.cli.mount import _remote_shell
+from deployd.cli.mount import INWARD, RSYNC, _remote_shell
 from deployd.cli.ssh_address import SshAddress, keep_known_hosts
 from deployd.process import run
 
@@ -29,3 +29,14 @@ async def test_rsync_hands_ssh_the_same_words(tmp_path: Path) -> None:
     await run("rsync", "-e", shell, "--", "main.shop@host:/app/x/", f"{tmp_path}/here/", env=env, check=False)
     said = (tmp_path / "said").read_text().splitlines()
     assert said[:6] == ["-o", f'UserKnownHostsFile="{known}"', "-o", "StrictHostKeyChecking=yes", "-p", "2222"]
+
+
+async def test_links_that_lead_out_of_what_is_brought_are_left_there(tmp_path: Path) -> None:
+    there, here = tmp_path / "there", tmp_path / "here"
+    (there / "below").mkdir(parents=True)
+    (there / "a").write_text("a")
+    (there / "same").symlink_to("a")
+    (there / "key").symlink_to("/root/.ssh/id_ed25519")
+    (there / "below" / "up").symlink_to("../../secret")
+    await run(*RSYNC, *INWARD, "--", f"{there}/", f"{here}/")
+    assert sorted(str(path.relative_to(here)) for path in here.rglob("*")) == ["a", "below", "same"]

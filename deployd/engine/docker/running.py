@@ -157,6 +157,9 @@ class RunningExec:
     async def end(self) -> None:
         if self._session is not None:
             await asyncio.to_thread(end_session, self._session, leader_has_ended=self._is_over)
+        self.let_go()
+
+    def let_go(self) -> None:
         if self._leader is not None:
             os.close(self._leader)
             self._leader = None

@@ -132,6 +132,18 @@ def test_a_short_rsa_key_and_a_private_one_are_refused(tmp_path: Path) -> None:
         read_key((tmp_path / "key").read_text())
 
 
+@pytest.mark.parametrize(("bits", "taken"), [(16_384, True), (18_432, False), (400_000, False)])
+def test_a_key_is_no_longer_than_anybody_looks_at(bits: int, taken: bool) -> None:
+    fields = (b"ssh-rsa", b"\x01\x00\x01", b"\0" + b"\xff" * (bits // 8))
+    blob = b"".join(len(field).to_bytes(4, "big") + field for field in fields)
+    line = f"ssh-rsa {base64.b64encode(blob).decode()}"
+    if taken:
+        assert read_key(line) == (blob, "")
+    else:
+        with pytest.raises(PublicKeyUnusable, match="this public key is too long"):
+            read_key(line)
+
+
 @pytest.mark.parametrize("line", [
     "", "ssh-ed25519", "ssh-ed25519 AAAA", "ssh-dss AAAAB3NzaC1kc3M=", "ssh-ed25519 \N{SNOWMAN}", "x" * 20_000,
     "ssh-rsa " + base64.b64encode(BLOB).decode(), "command=\"sh\" ssh-ed25519 " + base64.b64encode(BLOB).decode(),

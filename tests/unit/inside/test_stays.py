@@ -52,6 +52,7 @@ class World:
         self.sessions = Sessions(
             store=store, host=host, directory=Directory((), clock.now), targets=unused,
             audit=AuditCommands(store, clock), beginning=unused, open=self.open,
+            handed_over=self.open.handed_over,
         )
         self.boundary = ErrorBoundary("inside")
 

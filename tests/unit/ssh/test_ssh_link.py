@@ -14,7 +14,7 @@ import pytest
 from deployd.errors import DeployError
 from deployd.ssh.daemon_link import DaemonLink
 from deployd.ssh.link import LARGEST_MESSAGE_BYTES, Link, LinkLost, Message, Values
-from deployd.ssh.link_server import Handler, LinkServer, Question
+from deployd.ssh.link_server import LONGEST_NOTE, MOST_LINKS, MOST_TOLD, Handler, LinkServer, Question
 from deployd.ssh.ports import Refused
 from deployd.ssh.sockets import socket_pair
 
@@ -191,3 +191,82 @@ async def test_sockets_that_nobody_wants_are_closed() -> None:
     ours.close()
     with pytest.raises(LinkLost):
         await one.send(Message(1, "note", {}))
+
+
+async def test_files_that_are_handed_to_the_daemon_are_not_kept(tmp_path: Path) -> None:
+    def open_files() -> int:
+        return len(os.listdir("/proc/self/fd"))
+
+    async def ask(_: Question) -> Values:
+        return {}
+
+    async with stand(tmp_path, ask=ask) as link, asyncio.timeout(10):
+        before = open_files()
+        for number in range(20):
+            with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other, (tmp_path / "file").open("w") as file:
+                other.connect(str(link.path))
+                socket.send_fds(other, [b'{"id": 1, "ask": "ask", "values": {}}'], [file.fileno()] * (1 + number % 4))
+                other.settimeout(10)
+                assert await asyncio.to_thread(other.recv, 100) == b"", "it brings what is not asked for"
+        assert open_files() == before
+        (await link.client.ask("ask")).leave()
+
+
+async def test_a_number_twice_ends_the_link_and_all_that_is_asked_over_it(tmp_path: Path) -> None:
+    ended = asyncio.Semaphore(0)
+
+    async def wait(question: Question) -> None:
+        await question.left.wait()
+        ended.release()
+
+    async with stand(tmp_path, wait=wait) as link, asyncio.timeout(10):
+        with socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) as other:
+            other.connect(str(link.path))
+            for number in (1, 2, 1):
+                other.send(b'{"id": %d, "ask": "wait", "values": {}}' % number)
+            for _ in range(2):
+                await ended.acquire()
+
+
+async def test_there_are_so_many_links_and_no_more(tmp_path: Path) -> None:
+    async with stand(tmp_path) as link, asyncio.timeout(10):
+        others = [socket.socket(socket.AF_UNIX, socket.SOCK_SEQPACKET) for _ in range(MOST_LINKS)]
+        for other in others:   # and one that is there already
+            other.connect(str(link.path))
+            await asyncio.sleep(0.01)
+        others[-1].settimeout(10)
+        assert await asyncio.to_thread(others[-1].recv, 1) == b""
+        for other in others:
+            other.close()
+
+
+def test_of_what_is_told_so_much_waits_and_no_more() -> None:
+    ends = Link.pair()
+    question = Question(ends[0], Message(1, "ask", {}, "a"))
+    for _ in range(MOST_TOLD + 1):
+        question.hear({"did": "x" * LONGEST_NOTE})
+        question.hear({"columns": 80})
+    assert question.waiting == MOST_TOLD
+    question.hear(None)
+    assert question.left.is_set()
+    for end in ends:
+        end.close()
+
+
+async def test_whatever_a_container_has_printed_a_refusal_fits_and_the_link_goes_on(tmp_path: Path) -> None:
+    async def refuse(_: Question) -> None:
+        noise = "\U0001f4a3\x01" * 10_000
+        raise DeployError(noise, where=noise, evidence=(noise,) * 30, hint=noise)
+
+    async def say_too_much(_: Question) -> Values:
+        return {"said": "x" * LARGEST_MESSAGE_BYTES}
+
+    async with stand(tmp_path, refuse=refuse, say=say_too_much) as link, asyncio.timeout(10):
+        with pytest.raises(Refused) as refused:
+            await link.client.ask("refuse")
+        assert refused.value.what.startswith("\U0001f4a3")
+        with pytest.raises(Refused, match="a bug in deployd"):
+            await link.client.ask("say")
+        with pytest.raises(Refused, match="\U0001f4a3"):
+            await link.client.ask("refuse")
+    assert len(link.welcomes) == 1, "it was the same link all the time"
