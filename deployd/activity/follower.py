@@ -10,7 +10,7 @@ from pathlib import Path
 from deployd.activity.line import Line, parse_line
 from deployd.activity.log_file import open_log, place_of
 from deployd.ids import ActivityId
-from deployd.state import activities
+from deployd.state import activities, bad_releases
 from deployd.state.store import Store
 
 HEARTBEAT_SECONDS = 10.0
@@ -27,6 +27,8 @@ class End:
     state: str
     said: str
     at: str
+    back: ActivityId | None = None
+    """What brings the version before back, when the activity made a bad release."""
 
 
 HowEnded = Callable[[ActivityId], Awaitable[End | None]]
@@ -143,5 +145,6 @@ def endings(store: Store) -> HowEnded:
         found = await store.read(lambda db: activities.find(db, activity))
         if found is None or found.ended_at is None:
             return None
-        return End(found.state, found.reason, found.ended_at.isoformat())
+        bad = await store.read(lambda db: bad_releases.find(db, activity))
+        return End(found.state, found.reason, found.ended_at.isoformat(), bad.back if bad is not None else None)
     return how_ended

@@ -210,6 +210,10 @@ class Logs:
         """There is no database to ask for now."""
         self._how_ended = _unknown
 
+    async def how_ended(self, activity: ActivityId) -> End | None:
+        """None: it has not, or there is no database to ask for now."""
+        return await self._how_ended(activity)
+
     def open(self, activity: ActivityId) -> Tell:
         """The log of an activity, to write; goes on where it ended."""
         return Tell(

@@ -9,7 +9,7 @@ from deployd.activity.follower import Follower
 from deployd.activity.line import render_line
 from deployd.activity.log import Logs
 from deployd.ids import ActivityId, ProjectId
-from deployd.state import activities, bad_releases
+from deployd.state import activities
 from deployd.state.store import Store
 
 
@@ -29,8 +29,8 @@ class TerminalLogs:
 
     async def _follow_back(self, activity: ActivityId) -> Follower | None:
         """The log of what brings the version before back, when the activity made a bad release."""
-        found = await self._store.read(lambda db: bad_releases.find(db, activity))
-        return self._logs.follow(found.back) if found is not None and found.back is not None else None
+        end = await self._logs.how_ended(activity)   # not the store: who follows outlasts a reload, and it does not
+        return self._logs.follow(end.back) if end is not None and end.back is not None else None
 
     @property
     def stopping(self) -> bool:

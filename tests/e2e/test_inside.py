@@ -261,7 +261,7 @@ async def test_files_reach_the_mounts_and_nothing_else(stage: Stage) -> None:
         assert (await run("rsync", "-rt", "-e", over, source, target, check=False)).status == 0
     assert (stage.folder / "copy" / "with space" / "é$x;`id`").read_text() == "kept"
     code = await run("rsync", "-rt", "-e", over, f"{tree}/", f"{there}code/", check=False)
-    assert b"Read-only file system" in code.stderr
+    assert code.status == 11, "an error of files; rsync may end before it has shown what the other end said"
     assert any(deed["action"] == "sftp over" and "1 written: uploads/big" in deed["said"].replace("/app/", "")
                for deed in await stage.deeds())
 
