@@ -424,14 +424,17 @@ async def test_what_stands_still_is_waited_for(stage: Stage) -> None:
 
 async def test_a_session_goes_on_while_the_daemon_is_restarted(stage: Stage) -> None:
     me = await stage.ada()
-    ends = "sleep 2; exit 8"
+    ends = "sleep 3; exit 8"
     goes_on = "for i in 1 2 3; do read line; echo got $line; done; exit 6"
     async with (
         open_process(*me.ssh("main.inside", goes_on)) as long, open_process(*me.ssh("main.inside", ends)) as short,
     ):
         long.stdin.write(b"one\n")
         assert await long.stdout.readline() == b"got one\n"
-        await stage_runs(stage, "sleep 2")
+        await stage_runs(stage, "sleep 3")
+        async with asyncio.timeout(END_SECONDS):   # written down a moment after they began
+            while len((await stage.ask("GET", "/api/v1/stays?project=inside"))["items"]) < 2:
+                await asyncio.sleep(0.02)
         pid = stage.daemon.running()
         assert pid is not None
         os.kill(pid, signal.SIGKILL)
