@@ -19,6 +19,9 @@ from typing import Any
 
 import uvloop
 
+REAP_SECONDS = 5.0
+"""A killed process is gone within milliseconds, unless a disk or a network keeps it in the kernel."""
+
 
 class _ClosedByLibuv:
     """A descriptor of a stream of uvloop. Of a file, libuv closes the descriptor and uvloop then the file: the second
@@ -113,6 +116,14 @@ class Child:
     async def wait(self) -> int:
         """Its status, when it has ended."""
         return await asyncio.shield(self._ended)
+
+    async def reap(self) -> None:
+        """Wait for the end of one that was killed, also when whoever waits is cancelled: else nobody would."""
+        try:
+            await self.wait()
+        except asyncio.CancelledError:
+            await asyncio.wait({self._ended}, timeout=REAP_SECONDS)
+            raise
 
     def _take(self) -> Any:
         """The next pipe. It is its stream's from now on."""

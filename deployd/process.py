@@ -193,7 +193,7 @@ async def open_process(
     finally:
         child.kill()
         child.close()
-        await child.wait()
+        await child.reap()
 
 
 async def start_detached(*argv: str, stderr: Path, env: Mapping[str, str]) -> None:

@@ -37,6 +37,6 @@ async def test_whatever_a_role_asks_of_a_running_daemon(daemon: LocalDaemon, rol
     await asyncio.to_thread(
         ask_everything, daemon.api, ROLES[role.value], role, mode, known=KNOWN, examples=EXAMPLES, look=look,
     )
-    assert seen[200] > seen.total() / 10, seen
+    assert seen[200] > seen.total() / 20, seen   # much is wrong on purpose, and most of the rest changes things
     async with daemon.session() as api, api.get("/api/v1/activities?project=schema") as answer:
         assert (await answer.json())["items"] == []
