@@ -50,18 +50,21 @@ async def test_a_socket_that_an_earlier_start_left_is_removed(tmp_path: Path) ->
 
 async def test_what_becomes_of_it_is_written_down(tmp_path: Path) -> None:
     await asyncio.to_thread(lay_out_starts, tmp_path, group=os.getgid())
-    hook_ended = tmp_path / "status"
-    text = moved(start_script(Commands(start="sleep 0.3; exit 4"), None, hook_ended=str(hook_ended)), tmp_path)
-    seen = []
+    hook_ended, may_end = tmp_path / "status", tmp_path / "may-end"
+    start = f"until rm {may_end}; do sleep 0.02; done 2>{tmp_path}/said; exit 4"
+    text = moved(start_script(Commands(start=start), None, hook_ended=str(hook_ended)), tmp_path)
+    seen: list[Starts] = []
     async with asyncio.TaskGroup() as group, asyncio.timeout(60):
         running = group.create_task(run("sh", "-c", text, check=False))
         while not running.done():
             starts = await asyncio.to_thread(read_starts, tmp_path)
             assert starts is not None
-            if replace(starts, pid=0, written_at=0.0) not in seen:
-                seen.append(replace(starts, pid=0, written_at=0.0))
-            if len(seen) == 4:
-                hook_ended.write_text("0\n")
+            if (now := replace(starts, pid=0, written_at=0.0)) not in seen:
+                seen.append(now)
+                if now == Starts(2, 0, RUNNING):
+                    hook_ended.write_text("0\n")
+                if now.state == RUNNING:
+                    may_end.touch()
             await asyncio.sleep(0.02)
     assert [item for item in seen if item.state != NOTHING_YET][:3] == [
         Starts(1, 0, RUNNING), Starts(1, 0, WAITING, status=4), Starts(2, 0, RUNNING)]
