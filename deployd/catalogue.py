@@ -74,6 +74,8 @@ class Entry(_Frozen):
     suite: str | None = None
     """Debian suite of a base."""
     packages: tuple[str, ...] = ()
+    outdated_index: bool = False
+    """The list of its packages may be past its date, as on a mirror that lags behind: it is signed all the same."""
     extensions: Extensions | None = None
     """What is known of a PHP image; the build itself looks whether what it was asked for is loaded."""
 
@@ -90,6 +92,8 @@ class Entry(_Frozen):
             raise ValueError("`build` and `suite` exclude each other")
         if self.packages and not self.suite:
             raise ValueError("`packages` goes with `suite`; those of a built image stand in its Dockerfile")
+        if self.outdated_index and not self.suite:
+            raise ValueError("`outdated_index` goes with `suite`")
         return self
 
 

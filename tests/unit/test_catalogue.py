@@ -92,7 +92,8 @@ def test_an_official_image_needs_nothing_but_its_name(tmp_path):
     ('web: {image: w}\nrouter: {image: r}\nbases: {a: {image: a, build: {folder: x, "on": b}}, b: {image: b, build: '
      '{folder: x, "on": a}}}', "stands on itself"),
     ("web: {image: w, suite: trixie, build: {folder: x, 'on': y}}\nrouter: {image: r}", "exclude each other"),
-    ("web: {image: w, packages: [curl]}\nrouter: {image: r}", "goes with `suite`"),
+    ("web: {image: w, packages: [curl]}\nrouter: {image: r}", "`packages` goes with `suite`"),
+    ("web: {image: w, outdated_index: true}\nrouter: {image: r}", "`outdated_index` goes with `suite`"),
 ])
 def test_what_is_wrong_is_named(tmp_path, text, says):
     with pytest.raises(CatalogueInvalid) as raised:

@@ -33,12 +33,14 @@ DEBIAN_OPTIONS = (
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "--dpkgopt=path-include=/usr/share/locale/locale.alias",
 )
+OUTDATED_INDEX = ("--aptopt=Acquire::Check-Valid-Until \"false\"",)
 BASE_DOCKERFILE = b'FROM scratch\nADD base.tar /\nCMD ["bash"]\n'
 
 
 def mmdebstrap_command(entry: Entry, output: Path) -> tuple[str, ...]:
     """The program that makes a Debian base as a tar file."""
-    return ("mmdebstrap", *DEBIAN_OPTIONS, f"--include={','.join(entry.packages)}", str(entry.suite), str(output))
+    options = (*DEBIAN_OPTIONS, *(OUTDATED_INDEX if entry.outdated_index else ()))
+    return ("mmdebstrap", *options, f"--include={','.join(entry.packages)}", str(entry.suite), str(output))
 
 
 class NoDockerfile(DeployError):

@@ -77,6 +77,9 @@ def test_a_base_is_made_with_the_packages_of_its_entry_and_unpacked_into_an_empt
     assert command[0] == "mmdebstrap"
     assert command[-3:] == ("--include=ca-certificates", "trixie", "/x/base.tar")
     (folder / "base.tar").write_bytes(b"tar")
+    lags = Entry(image="t/base:sid", suite="sid", outdated_index=True)
+    assert set(mmdebstrap_command(lags, Path("/x"))) - set(command) == {
+        '--aptopt=Acquire::Check-Valid-Until "false"', "--include=", "sid", "/x"}
     write_base_context(folder / "base.tar", folder / "context.tar")
     with tarfile.open(folder / "context.tar") as tar:
         assert tar.getnames() == ["Dockerfile", "base.tar"]
