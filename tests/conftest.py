@@ -13,7 +13,7 @@ from tests.support.shown import SHOWN_AT_THE_END
 
 STOPWATCH = Stopwatch()
 
-# For tests that do not choose a number of examples themselves: `short` for people, `long` for nights. How long an example
+# For tests that do not choose a number of examples themselves: `short` for people, `long` for nights. How long one
 # takes says how busy the machine is, and nothing of what is tested.
 for profile, examples in {"short": 100, "long": 5000}.items():
     settings.register_profile(
