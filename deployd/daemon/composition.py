@@ -46,6 +46,7 @@ from deployd.upkeep.idle import Idle
 from deployd.upkeep.lock_ends import LockEnds
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.reports.reports import Reporter
 from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.tickets import Tickets
 from deployd.upkeep.traffic import Traffic
@@ -98,6 +99,7 @@ class Upkeep:
     disk_kinds: DiskKinds
     tickets: Tickets
     lock_ends: LockEnds
+    reporter: Reporter
     idle: Idle
     wakes: Wakes
 
@@ -216,6 +218,7 @@ def _upkeep(
         tickets=Tickets(
             store, host, clock, activities.lanes, activities.requests, boundary=boundaries.of("tickets"),
         ),
+        reporter=Reporter(store, settings, clock, resources.masker.clean, boundary=boundaries.of("reports")),
         lock_ends=LockEnds(store, clock, activities.requests, boundary=boundaries.of("locks")),
         idle=idle,
         wakes=Wakes(resources.router, settings, activities.requests, boundary=boundaries.of("wakes")),

@@ -36,6 +36,28 @@ PauseAfter = Annotated[int, Field(ge=0, le=MOST_DAYS * 24 * 60)]
 """Minutes without a visitor, after which an environment is paused; 0: never."""
 
 
+class Reports(Frozen):
+    """What the forge is told of deployments."""
+
+    token: SecretStr
+    """Of its API; it may write commit statuses and deployments, and needs no more."""
+    statuses: bool = True
+    deployments: bool = True
+    api: str | None = None
+    """Address of the API; None: that of the remote's host."""
+
+    @field_validator("token")
+    @classmethod
+    def _token_can_be_sent(cls, value: SecretStr) -> SecretStr:
+        valid.secret(value.get_secret_value())
+        return value
+
+    @field_validator("api")
+    @classmethod
+    def _api_is_an_address(cls, value: str | None) -> str | None:
+        return valid.web_url(value) if value is not None else None
+
+
 class Remote(Frozen):
     """Where the code of a project lives when it is not pushed to deployd itself."""
 
@@ -47,6 +69,8 @@ class Remote(Frozen):
     """Password for fetching over HTTPS."""
     lfs: bool = True
     """Files of Git LFS are fetched from beside it, when it is read over HTTPS."""
+    reports: Reports | None = None
+    """None: the forge is told nothing."""
 
     @field_validator("url")
     @classmethod

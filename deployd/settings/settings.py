@@ -233,6 +233,7 @@ class Settings(Frozen):
         for project in self.projects.values():
             if project.remote:
                 found += [*project.remote.webhook_secrets, *([project.remote.token] if project.remote.token else [])]
+                found += [project.remote.reports.token] if project.remote.reports else []
         relays = [self.mail, *(project.mail for project in self.projects.values() if project.mail)]
         found += [relay.password for relay in relays if relay.password]
         sensitive = [value for project in self.projects.values() for value in project.sensitive().values()]
