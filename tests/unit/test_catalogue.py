@@ -74,7 +74,8 @@ def test_a_runtime_that_is_not_there_is_refused_even_when_the_nearest_would_do(c
     ("service", "redis", "6.2", "7.0"),
 ])
 def test_the_nearest_version_is_taken_with_a_warning(catalogue, kind, name, asked, taken):
-    choice = getattr(catalogue, kind)(name, asked, nearest=True)
+    how = {"nearest": True} if kind == "runtime" else {"fallback": "nearest"}
+    choice = getattr(catalogue, kind)(name, asked, **how)
     assert choice.version == taken
     assert choice.warning == f"{name}:{asked} is not on this host; {name}:{taken}, the nearest, is used instead"
 
@@ -117,7 +118,7 @@ def test_a_missing_file_says_how_to_name_another(tmp_path):
     ("17", "15", "17"),
 ])
 def test_a_service_keeps_the_version_of_its_data_when_no_other_is_nearer(catalogue, asked, kept, taken):
-    assert catalogue.service("postgresql", asked, nearest=True, kept=kept).version == taken
+    assert catalogue.service("postgresql", asked, fallback="nearest", kept=kept).version == taken
 
 
 @pytest.mark.parametrize(("text", "said"), [

@@ -93,6 +93,6 @@ def test_a_live_service_between_two_versions_stays_where_its_data_are() -> None:
     kept = kept_versions(live, config.services)
     assert kept == {"db": "17"}
     for known, taken in ((kept, "17"), ({}, "15")):
-        _, [warning] = images_missing(CATALOGUE, config.images_asked(), nearest=True, kept=known)
+        _, [warning] = images_missing(CATALOGUE, config.images_asked(), nearest=True, services="nearest", kept=known)
         assert f"postgresql:{taken}, the nearest, is used instead" in warning
     assert kept_versions([ServiceVersion("db", "mariadb:11.8", "", "")], config.services) == {}
