@@ -226,9 +226,10 @@ def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, versio
     taken = min(candidates, key=lambda item: _distance(version, item))
     if kept in candidates and (fallback != "nearest" or _distance(version, kept)[0] == _distance(version, taken)[0]):
         taken = kept
-    nearest = "the nearest" if fallback == "nearest" else "the nearest newer one"
-    why = "whose data are there" if taken == kept else nearest
-    return Choice(versions[taken], taken, f"{name}:{version} is not on this host; {name}:{taken}, {why}, is used instead")
+    newer = "whose data are there" if taken == kept else "the nearest newer one"
+    why = "the nearest" if fallback == "nearest" else newer
+    warning = f"{name}:{version} is not on this host; {name}:{taken}, {why}, is used instead"
+    return Choice(versions[taken], taken, warning)
 
 
 def _may_stand_in(wanted: str, there: str, fallback: Fallback) -> bool:

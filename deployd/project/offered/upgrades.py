@@ -24,7 +24,7 @@ class Upgrade:
     """What to do instead, where there is more to say than which version is next."""
 
 
-BESIDE = "give the newer one a new name beside the old one, copy in a shell of the application ({how}), then remove the old"
+BESIDE = "give the newer one a new name beside the old one, copy in an application's shell ({how}), remove the old one"
 POSTGRESQL = BESIDE.format(how="`pg_dump … | psql …`; docs/services.md says how")
 REINDEX = BESIDE.format(how="index anew")
 _MONGODB = ("3.0", "3.2", "3.4", "3.6", "4.0", "4.2", "4.4", "5.0", "6.0", "7.0", "8.0")
