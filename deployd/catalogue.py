@@ -1,7 +1,7 @@
 """Which image stands behind each `type` of the project files: config/catalogue.yaml, read, checked and looked up.
 
 Reads one file and decides; images are made by `engine/docker`. A version is a label, as on the hosted platforms:
-`8.4` is asked for and found, or it is not. Only with `nearest` is another one taken, and then a sentence says so.
+`8.4` is asked for and found, or it is not. Only with a `fallback` is another one taken, and then a sentence says so.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -18,6 +18,8 @@ from deployd.errors import DeployError
 from deployd.yaml_file import read_yaml_file
 
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}", re.ASCII)
+Fallback = Literal["refuse", "same_major", "upwards", "nearest"]
+"""Which other version may stand in for one that is not there: none, a newer one of the same major, a newer one, any."""
 MAJOR = 1000   # from 7.4 it is less far to 8.2 than to 8.4, and from 10.2 to 10.11 than to any 11
 
 
@@ -122,18 +124,20 @@ class Catalogue(_Frozen):
         Raises:
             VersionNotThere: There is none, or none of this version (and not `nearest`).
         """
-        return _find("runtime", self.runtimes, name, version, nearest)
+        return _find("runtime", self.runtimes, name, version, "nearest" if nearest else "refuse")
 
-    def service(self, kind: str, version: str, *, nearest: bool = False, kept: str | None = None) -> Choice:
+    def service(self, kind: str, version: str, *, fallback: Fallback = "refuse", kept: str | None = None) -> Choice:
         """The image of a service; `kind` is normalised (`mariadb`, not `mysql`).
 
         Args:
-            kept: A version whose data are there: it stays when no other one is nearer.
+            fallback: What may stand in for a version that is not there.
+            kept: A version whose data are there: it stays when it may stand in, as data do not go back. Of the nearest
+                in any direction it stays when no other one is nearer.
 
         Raises:
-            VersionNotThere: There is none, or none of this version (and not `nearest`).
+            VersionNotThere: There is none, nor one that may stand in.
         """
-        return _find("service", self.services, kind, version, nearest, kept)
+        return _find("service", self.services, kind, version, fallback, kept)
 
     def versions(self) -> dict[str, tuple[str, ...]]:
         """{runtime or kind of service: its versions, oldest first}"""
@@ -200,7 +204,7 @@ def _with_folders(value: Any, beside: Path) -> Any:
     return value
 
 
-def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, version: str, nearest: bool,
+def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, version: str, fallback: Fallback,
           kept: str | None = None) -> Choice:
     versions = group.get(name)
     if not versions:
@@ -210,18 +214,30 @@ def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, versio
         )
     if version in versions:
         return Choice(versions[version], version)
-    there = ", ".join(f"{name}:{item}" for item in sorted(versions, key=_numbers))
-    if not nearest:
+    candidates = [item for item in versions if _may_stand_in(version, item, fallback)]
+    if not candidates:
+        there = ", ".join(f"{name}:{item}" for item in sorted(versions, key=_numbers))
         raise VersionNotThere(
-            f"there is no {name}:{version} on this host; there is {there}",
+            f"there is no {name}:{version} on this host{'' if fallback == 'refuse' else ', nor a newer one'}; "
+            f"there is {there}",
             hint=f"ask for one of these, have the operator add {name}:{version} to the catalogue, "
                  "or set runtime_fallback: nearest for the project",
         )
-    taken = min(versions, key=lambda item: _distance(version, item))
-    if kept is not None and kept in versions and _distance(version, kept)[0] == _distance(version, taken)[0]:
+    taken = min(candidates, key=lambda item: _distance(version, item))
+    if kept in candidates and (fallback != "nearest" or _distance(version, kept)[0] == _distance(version, taken)[0]):
         taken = kept
-    warning = f"{name}:{version} is not on this host; {name}:{taken}, the nearest, is used instead"
+    newer = "whose data are there" if taken == kept else "the nearest newer one"
+    why = "the nearest" if fallback == "nearest" else newer
+    warning = f"{name}:{version} is not on this host; {name}:{taken}, {why}, is used instead"
     return Choice(versions[taken], taken, warning)
+
+
+def _may_stand_in(wanted: str, there: str, fallback: Fallback) -> bool:
+    if fallback in ("refuse", "nearest"):
+        return fallback == "nearest"
+    ours, theirs = _numbers(wanted), _numbers(there)
+    newer = theirs[:len(ours)] >= ours[:len(theirs)]   # `8` means any 8.x
+    return newer and (fallback == "upwards" or ours[0] == theirs[0])
 
 
 def _numbers(version: str) -> tuple[int, ...]:

@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from deployd.ids import SlugKey
+from deployd.project.offered.upgrades import why_data_are_lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,17 +254,6 @@ def _switch(services: Sequence[PlannedService]) -> tuple[bool, str]:
 def _refusals(services: Sequence[WantedService], live: Live) -> Iterator[str]:
     for service in services:
         before = live.services.get(service.name)
-        if before is None or before.type == service.type:
-            continue
-        old_kind, _, old_version = before.type.partition(":")
-        new_kind, _, new_version = service.type.partition(":")
-        if old_kind != new_kind:
-            yield (f"the service {service.name} cannot change from {before.type} to {service.type} and keep its data: "
-                   "give the new one a new name")
-        elif _numbers(new_version) < _numbers(old_version):
-            yield (f"the service {service.name} cannot go back from {before.type} to {service.type}: "
-                   "its data are in the newer format; give the older one a new name")
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version))
+        why = why_data_are_lost(service.name, before.type, service.type) if before else None
+        if why:
+            yield why

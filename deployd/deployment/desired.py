@@ -22,7 +22,7 @@ from deployd.project.model import Application, ProjectConfig, Service
 from deployd.release.applications.kernel_limits import too_large_to_start
 from deployd.release.configuration_refused import ConfigurationRefused
 from deployd.release.digests import digest, service_digest
-from deployd.release.images_missing import NO_CONTAINER, images_missing, kept_versions
+from deployd.release.images_missing import NO_CONTAINER, images_missing, kept_versions, service_choice
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Environment
@@ -87,9 +87,11 @@ async def find_wanted(
     """
     place, config = candidate.place, candidate.config
     project = place.project
-    nearest = host.settings.takes_nearest(project)
     kept = kept_versions(live.services if live else (), config.services)
-    refusals, warnings = images_missing(host.catalogue, config.images_asked(), nearest=nearest, kept=kept)
+    refusals, warnings = images_missing(
+        host.catalogue, config.images_asked(), nearest=host.settings.takes_nearest(project),
+        services=host.settings.service_fallback_of(project), kept=kept,
+    )
     errors = [refusal.error for refusal in refusals]
     routes = routes_of(host.settings, project, place.environment, place.branch, config)
     errors += wrong_routes(routes) or await asyncio.to_thread(   # a large one takes a tenth of a second
@@ -181,8 +183,8 @@ async def _service_version(
 ) -> ServiceVersion:
     image_id, number = "", service.version
     if service.kind not in NO_CONTAINER:
-        nearest = host.settings.takes_nearest(project)
-        choice = host.catalogue.service(service.kind, service.version, nearest=nearest, kept=kept)
+        fallback = host.settings.service_fallback_of(project)
+        choice = service_choice(host.catalogue, service.kind, service.version, fallback, kept=kept)
         image_id, number = await host.images.ensure(choice.entry, tell), choice.version
     kind = f"{service.kind}:{number}"   # what runs: its data are in the format of that version
     return ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id))

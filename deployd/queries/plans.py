@@ -119,7 +119,10 @@ async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tup
     """(the branch, the plan of a push to it)"""
     offered = await host.code.read_offer(project, body)
     if offered.result.config is None:
-        raise refused_files(offered.result, host.catalogue, nearest=host.settings.takes_nearest(project))
+        raise refused_files(
+            offered.result, host.catalogue, nearest=host.settings.takes_nearest(project),
+            services=host.settings.service_fallback_of(project),
+        )
     seen, branch = replace(host, code=OfferedCode(offered)), offered.branch
     environment = Source(project.id, branch).environment
     live = await host.facts.live(environment)

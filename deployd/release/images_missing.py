@@ -7,9 +7,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, Literal
 
-from deployd.catalogue import Catalogue, Choice, VersionNotThere
+from deployd.catalogue import Catalogue, Choice, Fallback, VersionNotThere
 from deployd.errors import DeployError
 from deployd.project.findings.report import render_findings
 from deployd.project.model import Application, ImageAsked, Place, ReadResult, Service
@@ -19,6 +19,8 @@ from deployd.release.version import ServiceVersion
 
 NO_CONTAINER = WITHOUT_CONTAINER
 """Service types that are a folder on the host and no container."""
+ServiceFallback = Literal["refuse", "upwards", "nearest"]
+"""As the settings say it."""
 
 
 class ExtensionNotThere(DeployError):
@@ -43,11 +45,14 @@ def versions_there(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
 
 
 def images_missing(
-    catalogue: Catalogue, images: Iterable[ImageAsked], *, nearest: bool, kept: Mapping[str, str] | None = None,
+    catalogue: Catalogue, images: Iterable[ImageAsked], *, nearest: bool, services: ServiceFallback,
+    kept: Mapping[str, str] | None = None,
 ) -> tuple[list[Refusal], list[str]]:
     """What is missing, and warnings about what is taken instead.
 
     Args:
+        nearest: Whether another version of a runtime may be taken.
+        services: Which other version of a service may be taken.
         kept: {service: version whose data are there}
     """
     refusals: list[Refusal] = []
@@ -58,7 +63,7 @@ def images_missing(
         try:
             if image.is_service:
                 data_of = kept.get(image.of) if kept else None
-                choice = catalogue.service(image.name, image.version, nearest=nearest, kept=data_of)
+                choice = service_choice(catalogue, image.name, image.version, services, kept=data_of)
             else:
                 choice = catalogue.runtime(image.name, image.version, nearest=nearest)
         except DeployError as error:
@@ -70,6 +75,19 @@ def images_missing(
         refusals += missing
         warnings += left_out
     return refusals, warnings
+
+
+def service_choice(
+    catalogue: Catalogue, kind: str, version: str, fallback: ServiceFallback, *, kept: str | None,
+) -> Choice:
+    """The image of a service, of another version when that may be.
+
+    Raises:
+        VersionNotThere: There is none.
+    """
+    known = SERVICE_TYPES.get(kind)
+    allowed: Fallback = "same_major" if fallback == "upwards" and known and known.majors_differ else fallback
+    return catalogue.service(kind, version, fallback=allowed, kept=kept)
 
 
 def kept_versions(live: Sequence[ServiceVersion], services: Sequence[Service]) -> dict[str, str]:
@@ -90,9 +108,11 @@ def instead_of(catalogue: Catalogue, app: Application) -> str:
     return f" (with {app.runtime_name}:{choice.version}, as this host has no {app.type})"
 
 
-def refused_files(result: ReadResult, catalogue: Catalogue, *, nearest: bool) -> ConfigurationRefused:
+def refused_files(
+    result: ReadResult, catalogue: Catalogue, *, nearest: bool, services: ServiceFallback,
+) -> ConfigurationRefused:
     """Why files that cannot be used are refused; with it what this host lacks, so that nobody has to push twice."""
-    refusals, _ = images_missing(catalogue, result.images, nearest=nearest)
+    refusals, _ = images_missing(catalogue, result.images, nearest=nearest, services=services)
     more = [line for refusal in refusals for line in ("", *refusal.error.lines())]
     return ConfigurationRefused([*render_findings(result.findings), *more], len(result.errors) + len(refusals))
 

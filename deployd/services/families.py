@@ -11,11 +11,13 @@ from deployd.project.offered.services import WITHOUT_CONTAINER
 from deployd.services import rabbitmq
 from deployd.services.family import Family
 from deployd.services.mariadb import MariaDb
+from deployd.services.oracle_mysql import OracleMySql
 from deployd.services.postgresql import PostgreSql
 from deployd.services.redis import Redis
 
 FAMILIES: Mapping[str, Family] = {
     "mariadb": MariaDb(),
+    "oracle-mysql": OracleMySql(),
     "postgresql": PostgreSql(),
     "redis": Redis("redis"),
     "redis-persistent": Redis("redis", persistent=True),

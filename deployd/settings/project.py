@@ -146,6 +146,7 @@ class ProjectSettings(Frozen):
     dialect: Literal["magento", "platformsh", "upsun"] | None = None
     tolerant: bool = False
     runtime_fallback: Literal["refuse", "nearest"] | None = None
+    service_fallback: Literal["upwards", "refuse"] | None = None
     on_deploy_failure: Literal["revert", "keep"] | None = None
     snapshot_before_deploy: bool | None = None
     overtaken_builds: Literal["finish", "cancel"] | None = None

@@ -84,6 +84,8 @@ class Settings(Frozen):
     overtaken_builds: Literal["finish", "cancel"] = "finish"
     """What becomes of a push that is not yet in its freeze when a newer one comes to the same branch."""
     runtime_fallback: Literal["refuse", "nearest"] = "refuse"
+    service_fallback: Literal["upwards", "refuse"] = "upwards"
+    """Of services alone; with `runtime_fallback: nearest` they take the nearest, too."""
     build: BuildSettings = BuildSettings()
     containers: ContainerSettings = ContainerSettings()
     sizes: dict[str, Size] = Field(default_factory=dict)
@@ -165,6 +167,10 @@ class Settings(Frozen):
     def takes_nearest(self, project: ProjectSettings) -> bool:
         """Whether another version is taken than the one that a project asks for, when the host does not have it."""
         return (project.runtime_fallback or self.runtime_fallback) == "nearest"
+
+    def service_fallback_of(self, project: ProjectSettings) -> Literal["refuse", "upwards", "nearest"]:
+        """Which version of a service may stand in for one that the host does not have."""
+        return "nearest" if self.takes_nearest(project) else project.service_fallback or self.service_fallback
 
     def shares_of(self, project: str) -> Shares:
         """What a project may take; those of the slots are numbers here."""

@@ -68,13 +68,14 @@ def test_a_runtime_that_is_not_there_is_refused_even_when_the_nearest_would_do(c
     ("runtime", "nodejs", "22", "20"),
     ("runtime", "nodejs", "8.11", "18"),
     ("runtime", "python", "3.12", "3.11"), ("runtime", "python", "3.10", "3.11"), ("runtime", "python", "3", "3.13"),
-    ("runtime", "nodejs", "19", "18"), ("service", "postgresql", "16", "15"), ("service", "postgresql", "14", "15"),
-    ("service", "mariadb", "10.2", "10.11"),
+    ("runtime", "nodejs", "19", "18"), ("service", "postgresql", "16", "15"), ("service", "postgresql", "14", "13"),
+    ("service", "mariadb", "10.2", "10.5"),
     ("service", "mariadb", "11.4", "11.8"),
-    ("service", "redis", "6.2", "7.0"),
+    ("service", "redis", "6.2", "6.0"),
 ])
 def test_the_nearest_version_is_taken_with_a_warning(catalogue, kind, name, asked, taken):
-    choice = getattr(catalogue, kind)(name, asked, nearest=True)
+    how = {"nearest": True} if kind == "runtime" else {"fallback": "nearest"}
+    choice = getattr(catalogue, kind)(name, asked, **how)
     assert choice.version == taken
     assert choice.warning == f"{name}:{asked} is not on this host; {name}:{taken}, the nearest, is used instead"
 
@@ -113,12 +114,34 @@ def test_a_missing_file_says_how_to_name_another(tmp_path):
     assert "catalogue" in raised.value.hint
 
 
+@pytest.mark.parametrize(("kind", "asked", "kept", "taken"), [
+    ("mariadb", "10.6", None, "10.11"), ("mariadb", "11.4", None, "11.8"), ("mariadb", "11", None, "11.8"),
+    ("mariadb", "10.2", None, "10.5"), ("redis", "6.2", None, "7.0"), ("redis", "5.0", None, "6.0"),
+    ("rabbitmq", "3.13", None, "4.0"), ("valkey", "9.0", None, "9.1"),
+    ("mariadb", "10.6", "11.8", "11.8"),    # data do not go back
+    ("mariadb", "11.4", "10.11", "11.8"),   # and go forwards
+])
+def test_a_newer_version_of_a_service_stands_in(catalogue, kind, asked, kept, taken):
+    choice = catalogue.service(kind, asked, fallback="upwards", kept=kept)
+    why = "whose data are there" if kept == taken else "the nearest newer one"
+    assert choice.version == taken
+    assert choice.warning == f"{kind}:{asked} is not on this host; {kind}:{taken}, {why}, is used instead"
+
+
+@pytest.mark.parametrize(("asked", "fallback"), [("12.3", "upwards"), ("9.9", "same_major"), ("10.6", "refuse")])
+def test_nothing_older_stands_in_nor_another_major_where_clients_would_not_work(catalogue, asked, fallback):
+    with pytest.raises(VersionNotThere) as raised:
+        catalogue.service("mariadb", asked, fallback=fallback)
+    assert ("nor a newer one" in raised.value.what) == (fallback != "refuse")
+    assert catalogue.service("mariadb", "10.6", fallback="same_major").version == "10.11"
+
+
 @pytest.mark.parametrize(("asked", "kept", "taken"), [
-    ("16", None, "15"), ("16", "17", "17"), ("16", "15", "15"), ("14", "17", "15"), ("16", "9.6", "15"),
-    ("17", "15", "17"),
+    ("16", None, "15"), ("16", "17", "17"), ("16", "15", "15"), ("14", "17", "13"), ("16", "9.6", "15"),
+    ("14", "15", "15"), ("17", "15", "17"),
 ])
 def test_a_service_keeps_the_version_of_its_data_when_no_other_is_nearer(catalogue, asked, kept, taken):
-    assert catalogue.service("postgresql", asked, nearest=True, kept=kept).version == taken
+    assert catalogue.service("postgresql", asked, fallback="nearest", kept=kept).version == taken
 
 
 @pytest.mark.parametrize(("text", "said"), [

@@ -41,8 +41,8 @@ def test_a_runtime_that_is_advised_is_there(kind: str, hint: str) -> None:
     ("network-storage:2.0", "there is nothing newer to go to yet"),
     ("network-storage:0.2", "plan the way to `network-storage:1.0`"),
     ("mysql:10.2", "plan the way to `mysql:11.8`"), ("mariadb:10.11", "plan the way to `mariadb:11.8`"),
-    ("rabbitmq:3.13", "plan the way to `rabbitmq:4.0`"), ("rabbitmq:4.1", "there is nothing newer to go to yet"),
-    ("postgresql:9.6", "plan the way to `postgresql:17`"), ("redis:6.2", "plan the way to `redis:8.0`"),
+    ("rabbitmq:3.13", "plan the way to `rabbitmq:4.3`"), ("rabbitmq:4.1", "plan the way to `rabbitmq:4.3`"),
+    ("postgresql:9.6", "plan the way to `postgresql:18`"), ("redis:6.2", "plan the way to `redis:8.0`"),
 ])
 def test_a_service_that_is_advised_is_there_and_newer(kind: str, hint: str) -> None:
     assert mend_of(kind, service=True) == hint
@@ -68,7 +68,7 @@ def test_all_that_is_missing_is_told_also_of_files_that_are_wrong() -> None:
     }
     result = read_project(DictTree(files), runnable=RUNNABLE, there=THERE)
     assert result.config is None
-    refusals, _ = images_missing(CATALOGUE, result.images, nearest=False)
+    refusals, _ = images_missing(CATALOGUE, result.images, nearest=False, services="refuse")
     assert [refusal.name for refusal in refusals] == [
         "ruby:3.3", "the extension snmp", "golang:1.26", "mariadb:12.3",
     ], "what is wrong by itself (nodejs:7, solr) is told once"
@@ -93,6 +93,6 @@ def test_a_live_service_between_two_versions_stays_where_its_data_are() -> None:
     kept = kept_versions(live, config.services)
     assert kept == {"db": "17"}
     for known, taken in ((kept, "17"), ({}, "15")):
-        _, [warning] = images_missing(CATALOGUE, config.images_asked(), nearest=True, kept=known)
+        _, [warning] = images_missing(CATALOGUE, config.images_asked(), nearest=True, services="nearest", kept=known)
         assert f"postgresql:{taken}, the nearest, is used instead" in warning
     assert kept_versions([ServiceVersion("db", "mariadb:11.8", "", "")], config.services) == {}
