@@ -89,7 +89,9 @@ async def find_wanted(
     project = place.project
     nearest = host.settings.takes_nearest(project)
     kept = kept_versions(live.services if live else (), config.services)
-    refusals, warnings = images_missing(host.catalogue, config.images_asked(), nearest=nearest, kept=kept)
+    refusals, warnings = images_missing(
+        host.catalogue, config.images_asked(), nearest=nearest, kept=kept, today=host.clock.now().date(),
+    )
     errors = [refusal.error for refusal in refusals]
     routes = routes_of(host.settings, project, place.environment, place.branch, config)
     errors += wrong_routes(routes) or await asyncio.to_thread(   # a large one takes a tenth of a second
