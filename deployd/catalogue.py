@@ -18,6 +18,8 @@ from deployd.errors import DeployError
 from deployd.yaml_file import read_yaml_file
 
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}", re.ASCII)
+PROMISING = ("golang", "java", "rust")
+"""Languages whose makers promise that a newer version builds and runs what was written for an older one."""
 MAJOR = 1000   # from 7.4 it is less far to 8.2 than to 8.4, and from 10.2 to 10.11 than to any 11
 
 
@@ -217,7 +219,8 @@ def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, versio
             hint=f"ask for one of these, have the operator add {name}:{version} to the catalogue, "
                  "or set runtime_fallback: nearest for the project",
         )
-    taken = min(versions, key=lambda item: _distance(version, item))
+    newer = [item for item in versions if name in PROMISING and _numbers(item) > _numbers(version)]
+    taken = min(newer or versions, key=lambda item: _distance(version, item))
     if kept is not None and kept in versions and _distance(version, kept)[0] == _distance(version, taken)[0]:
         taken = kept
     warning = f"{name}:{version} is not on this host; {name}:{taken}, the nearest, is used instead"
