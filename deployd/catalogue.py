@@ -20,6 +20,8 @@ from deployd.yaml_file import read_yaml_file
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}", re.ASCII)
 Fallback = Literal["refuse", "same_major", "upwards", "nearest"]
 """Which other version may stand in for one that is not there: none, a newer one of the same major, a newer one, any."""
+PROMISING = ("golang", "java", "rust")
+"""Languages whose makers promise that a newer version builds and runs what was written for an older one."""
 MAJOR = 1000   # from 7.4 it is less far to 8.2 than to 8.4, and from 10.2 to 10.11 than to any 11
 
 
@@ -223,7 +225,8 @@ def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, versio
             hint=f"ask for one of these, have the operator add {name}:{version} to the catalogue, "
                  "or set runtime_fallback: nearest for the project",
         )
-    taken = min(candidates, key=lambda item: _distance(version, item))
+    ahead = [item for item in candidates if name in PROMISING and _numbers(item) > _numbers(version)]
+    taken = min(ahead or candidates, key=lambda item: _distance(version, item))
     if kept in candidates and (fallback != "nearest" or _distance(version, kept)[0] == _distance(version, taken)[0]):
         taken = kept
     newer = "whose data are there" if taken == kept else "the nearest newer one"

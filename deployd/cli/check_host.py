@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from deployd.catalogue import Catalogue
 from deployd.errors import DeployError
@@ -28,7 +29,9 @@ def host_findings(
     result: ReadResult, tree: Tree, catalogue: Catalogue, *, nearest: bool, services: ServiceFallback,
 ) -> OfHost:
     images = result.images if result.config is None else result.config.images_asked()
-    refusals, warnings = images_missing(catalogue, images, nearest=nearest, services=services)
+    refusals, warnings = images_missing(
+        catalogue, images, nearest=nearest, services=services, today=datetime.now(UTC).date(),
+    )
     large = too_large_to_start(result.config, ANY_PROJECT, ANY_PROJECT.production) if result.config else []
     placed = [*((refusal.error, refusal.place) for refusal in refusals), *((error, error.place) for error in large)]
     return OfHost(

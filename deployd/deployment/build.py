@@ -37,8 +37,9 @@ from deployd.release.images_missing import instead_of
 from deployd.release.out_of_memory import hint_memory, memory_full
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.trust import VARIABLES
+from deployd.release.trust import VARIABLES, trust_binds
 from deployd.runtimes.build_steps import BuildStep, build_steps
+from deployd.runtimes.known import runtime_of
 from deployd.runtimes.paths import build_paths
 from deployd.slugs.errors import DiskFull
 from deployd.units import MEGABYTE
@@ -233,7 +234,7 @@ async def _build_container(
             Bind(str(host.places.cache(deployment.project.id)), CACHE_FOLDER),
             Bind(str(folder), SCRIPTS_FOLDER),
             *identity_binds(await ensure_identity(folder.parent, deployment.planned.version.uid)),
-            *([Bind(str(STORE), str(STORE), read_only=True)] if trust else []),
+            *await trust_binds(host.settings.state, STORE if trust else None, runtime_of(app)),
         ),
         tmpfs={
             "/tmp": "rw,exec,nosuid,nodev,size=4g,mode=1777",

@@ -90,7 +90,7 @@ async def find_wanted(
     kept = kept_versions(live.services if live else (), config.services)
     refusals, warnings = images_missing(
         host.catalogue, config.images_asked(), nearest=host.settings.takes_nearest(project),
-        services=host.settings.service_fallback_of(project), kept=kept,
+        services=host.settings.service_fallback_of(project), kept=kept, today=host.clock.now().date(),
     )
     errors = [refusal.error for refusal in refusals]
     routes = routes_of(host.settings, project, place.environment, place.branch, config)

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, timedelta
 from typing import ClassVar, Literal
 
 from deployd.catalogue import Catalogue, Choice, Fallback, VersionNotThere
@@ -14,6 +15,7 @@ from deployd.errors import DeployError
 from deployd.project.findings.report import render_findings
 from deployd.project.model import Application, ImageAsked, Place, ReadResult, Service
 from deployd.project.offered.services import SERVICE_TYPES, WITHOUT_CONTAINER
+from deployd.project.offered.support import support_ended
 from deployd.release.configuration_refused import ConfigurationRefused
 from deployd.release.version import ServiceVersion
 
@@ -46,14 +48,15 @@ def versions_there(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
 
 def images_missing(
     catalogue: Catalogue, images: Iterable[ImageAsked], *, nearest: bool, services: ServiceFallback,
-    kept: Mapping[str, str] | None = None,
+    kept: Mapping[str, str] | None = None, today: date | None = None,
 ) -> tuple[list[Refusal], list[str]]:
-    """What is missing, and warnings about what is taken instead.
+    """What is missing, and warnings about what is taken instead and what its makers mend no more.
 
     Args:
         nearest: Whether another version of a runtime may be taken.
         services: Which other version of a service may be taken.
         kept: {service: version whose data are there}
+        today: None: whether anybody mends it is not asked.
     """
     refusals: list[Refusal] = []
     warnings: list[str] = []
@@ -71,6 +74,7 @@ def images_missing(
             refusals.append(Refusal(error, image.place, f"{image.name}:{image.version}"))
             continue
         warnings += [f"{image.place}: {choice.warning}"] if choice.warning else []
+        warnings += _ended(catalogue, image, choice, today) if today else []
         missing, left_out = _extensions(image, choice)
         refusals += missing
         warnings += left_out
@@ -88,6 +92,18 @@ def service_choice(
     known = SERVICE_TYPES.get(kind)
     allowed: Fallback = "same_major" if fallback == "upwards" and known and known.majors_differ else fallback
     return catalogue.service(kind, version, fallback=allowed, kept=kept)
+
+
+def _ended(catalogue: Catalogue, image: ImageAsked, choice: Choice, today: date) -> list[str]:
+    """A warning when what runs has holes that nobody mends; it advises what this host has."""
+    ended = support_ended(image.name, choice.version, today)
+    if ended is None:
+        return []
+    newest = catalogue.versions()[image.name][-1]
+    is_better = newest != choice.version and support_ended(image.name, newest, today) is None
+    advice = f"plan the way to {image.name}:{newest}" if is_better else "this host has none yet that has"
+    since = f"{ended - timedelta(days=1):%B %Y}"
+    return [f"{image.place}: {image.name}:{choice.version} has had no security updates since {since}; {advice}"]
 
 
 def kept_versions(live: Sequence[ServiceVersion], services: Sequence[Service]) -> dict[str, str]:

@@ -9,8 +9,11 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from deployd.engine.specs import Bind
 from deployd.engine.trust import STORE
-from deployd.release.configuration_files import write_files
+from deployd.release.configuration_files import write_bytes, write_files
+from deployd.release.java_keystore import render_keystore
+from deployd.runtimes.runtime import Runtime
 from deployd.settings import Settings
 
 VARIABLES = (
@@ -31,9 +34,25 @@ async def ensure_trust(settings: Settings) -> Path | None:
     text = await asyncio.to_thread(_joined, more) if more is not None else ""
     if not text:
         return None
-    folder = settings.state / "certificates" / "containers"
+    folder = _folder(settings.state)
     await write_files(folder, {FILE: text})
     return folder / FILE
+
+
+async def trust_binds(state: Path, store: Path | None, runtime: Runtime) -> tuple[Bind, ...]:
+    """What a container sees in place of its image's stores; nothing where there is no store."""
+    if store is None:
+        return ()
+    own = Bind(str(store), str(STORE), read_only=True)
+    if not runtime.keystore:
+        return (own,)
+    keystore = _folder(state) / ("host.jks" if store == STORE else "containers.jks")
+    await write_bytes(keystore, await asyncio.to_thread(lambda: render_keystore(store.read_text())))
+    return own, Bind(str(keystore), runtime.keystore, read_only=True)
+
+
+def _folder(state: Path) -> Path:
+    return state / "certificates" / "containers"
 
 
 def _joined(more: Path) -> str:

@@ -6,27 +6,30 @@ own variables are repeated where these would hide them.
 
 from __future__ import annotations
 
-from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER
+from deployd.environment.platform import APP_FOLDER
 from deployd.project.model import Application
 from deployd.runtimes.known import KNOWN, runtime_of
-from deployd.runtimes.runtime import GLOBAL_FOLDER
+from deployd.runtimes.runtime import GLOBAL_FOLDER, KEPT_FOLDER
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
-PATHS = {
-    "PATH": f"{GLOBAL_FOLDER}/bin:{APP_FOLDER}/.local/bin:{SYSTEM_PATH}",
-    "PYTHONUSERBASE": GLOBAL_FOLDER,   # where `pip install` of an ordinary user installs to, and is looked for
-}
+
+
+def _paths(app: Application) -> dict[str, str]:
+    own = (f"{GLOBAL_FOLDER}/bin", f"{APP_FOLDER}/.local/bin", *runtime_of(app).programs)
+    return {
+        "PATH": ":".join((*own, SYSTEM_PATH)),
+        "PYTHONUSERBASE": GLOBAL_FOLDER,   # where `pip install` of an ordinary user installs to, and is looked for
+    }
 
 
 def build_paths(app: Application) -> dict[str, str]:
     """For the build container. Package managers keep what they download in the cache folder, which outlives it."""
-    kept = f"{CACHE_FOLDER}/.deployd"
-    return {
-        **PATHS, **runtime_of(app).build_variables(app),
-        **{name: f"{kept}/{folder}" for runtime in KNOWN.values() for name, folder in runtime.downloads.items()},
+    kept = {
+        name: f"{KEPT_FOLDER}/{folder}" for runtime in KNOWN.values() for name, folder in runtime.downloads.items()
     }
+    return {**_paths(app), **kept, **runtime_of(app).build_variables(app)}
 
 
 def runtime_paths(app: Application) -> dict[str, str]:
     """For the application, its workers, hooks and crons."""
-    return {**PATHS, **runtime_of(app).run_variables(app)}
+    return {**_paths(app), **runtime_of(app).run_variables(app)}

@@ -125,7 +125,7 @@ def test_the_web_server_sees_temporary_mounts_and_a_worker_has_its_own(tmp_path:
             instance=app.web.instance,
             instance_name=name, image="image", slug=tmp_path, uid=2_000_000, mounts=(tmp_path / name / "0",),
             identity=tmp_path, sockets=tmp_path, configuration=tmp_path / name / "config", scripts=tmp_path,
-            environment={}, links={}, hosts={}, trust=None, size=Size(memory_mb=128, cpus=1),
+            environment={}, links={}, hosts={}, trust=(), size=Size(memory_mb=128, cpus=1),
         )
 
     (bind,) = mount_binds(parts("app"))

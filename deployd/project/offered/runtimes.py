@@ -10,9 +10,9 @@ from deployd.project.offered.runtime_type import RuntimeType
 from deployd.project.offered.versions import Versions, versions
 
 
-def _type(supported: str, retired: str = "", flavors: str = "none") -> RuntimeType:
+def _type(supported: str, retired: str = "", flavors: str = "none", *, least_memory_mb: int = 0) -> RuntimeType:
     """A runtime whose applications name a start command, and whose `runtime` has no settings."""
-    return RuntimeType(versions(supported, retired), tuple(flavors.split()))
+    return RuntimeType(versions(supported, retired), tuple(flavors.split()), least_memory_mb=least_memory_mb)
 
 
 RUNTIMES: dict[str, RuntimeType] = {
@@ -21,7 +21,8 @@ RUNTIMES: dict[str, RuntimeType] = {
     "golang": _type(
         "1.25 1.26", "1.8 1.9 1.10 1.11 1.12 1.13 1.14 1.15 1.16 1.17 1.18 1.19 1.20 1.21 1.22 1.23 1.24"
     ),
-    "java": _type("17 21 25", "8 11 12 13 14 18 19"),
+    # A JVM with a framework has 200 MB of classes and compiled code beside its heap.
+    "java": _type("17 21 25", "8 11 12 13 14 18 19", least_memory_mb=1024),
     "lisp": _type("", "1.5 2.0 2.1"),
     "nodejs": _type(
         "24 26", "0.12 4.2 4.3 4.4 4.5 4.6 4.7 4.8 6 6.1 6.2 6.3 6.6 6.8 6.9 6.10 6.11 8 8.2 8.9 10 12 14 16 18 20 22",

@@ -12,6 +12,7 @@ from deployd.errors import DeployError
 from deployd.project.model import Application
 from deployd.release.applications.environment_file import environment_error
 from deployd.release.applications.needed import wanted_socket
+from deployd.release.applications.sizes import size_of
 from deployd.release.applications.start_records import Starts
 from deployd.release.applications.web_server import WEB_PORT
 from deployd.release.container_removal import where_it_is_kept
@@ -93,7 +94,7 @@ async def not_answering(release: Release, host: Host, app: Application, met: Sil
         lines, app.root, f"the start command of {app.name}",
     )):
         return failed
-    megabytes = host.settings.size(app.web.instance.size).memory_mb
+    megabytes = size_of(host.settings, app, app.web.instance).memory_mb
     full = await memory_full(host, container, 0, megabytes) or (
         f"; its memory ({megabytes} MB) was full, most likely" if KILLED_LINE in lines else ""
     )

@@ -17,7 +17,6 @@ from pathlib import Path
 from deployd.engine.names import Names
 from deployd.engine.script import SCRIPTS_FOLDER
 from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkMode, NetworkOf
-from deployd.engine.trust import STORE
 from deployd.environment.platform import APP_FOLDER
 from deployd.ids import ActivityId
 from deployd.project.model import Application, Instance
@@ -65,7 +64,7 @@ class InstanceParts:
     links: Mapping[str, str]
     hosts: Mapping[str, str]
     """{name: address} of its hosts file."""
-    trust: Path | None
+    trust: tuple[Bind, ...]
     """What it trusts over TLS in place of what its image does."""
     size: Size
 
@@ -120,7 +119,7 @@ def _instance_container(
             Bind(str(parts.configuration / "run-config.json"), "/run/config.json", read_only=True),
             Bind(str(parts.scripts), SCRIPTS_FOLDER),
             *identity_binds(parts.identity),
-            *([Bind(str(parts.trust), str(STORE), read_only=True)] if parts.trust else []),
+            *parts.trust,
             *more,
             *mount_binds(parts),
         ),

@@ -30,6 +30,7 @@ from deployd.project.model import Application, Instance, ProjectConfig, Relation
 from deployd.release.applications.containers import InstanceParts
 from deployd.release.applications.kernel_limits import refuse_too_large
 from deployd.release.applications.own_hosts import own_hosts
+from deployd.release.applications.sizes import size_of
 from deployd.release.applications.start_records import lay_out_starts
 from deployd.release.applications.start_script import start_script
 from deployd.release.applications.web_server import WEB_PORT
@@ -41,7 +42,7 @@ from deployd.release.identity import ensure_identity
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.services.containers import credentials_of
-from deployd.release.trust import VARIABLES, ensure_trust
+from deployd.release.trust import VARIABLES, ensure_trust, trust_binds
 from deployd.runtimes.known import runtime_of
 from deployd.runtimes.paths import runtime_paths
 from deployd.services.families import family_of
@@ -72,6 +73,7 @@ async def describe_instance(
         project, await host.facts.entropy(project), environment.name, release.branch, release.type, version.tree,
     )
     gateway = await host.facts.gateway(environment)
+    runtime = runtime_of(app)
     trust = await ensure_trust(host.settings)
     routes = routes_of(host.settings, release.project, environment, release.branch, config)
     around = Surroundings(
@@ -96,15 +98,14 @@ async def describe_instance(
         scripts=folder / "scripts",
         sockets=folder / "sockets",
         hosts={**own_hosts(routes.routes, host.settings.router.address, gateway), **instance.additional_hosts},
-        trust=trust,
+        trust=await trust_binds(host.settings.state, trust, runtime),
         environment=merged,
         links=links_of(release, config, instance.relationships),
-        size=host.settings.size(instance.size),
+        size=size_of(host.settings, app, instance),
     )
     files = {"run-config.json": json.dumps(run_config_json(
         app, memory_mb=parts.size.memory_mb, cpus=parts.size.cpus, around=around,
     ))}
-    runtime = runtime_of(app)
     files.update(runtime.files(app, variables.ini.get(runtime.name, {}), parts.size.memory_mb, parts.size.cpus))
     default = runtime.start(app) if runtime.start is not None and instance is app.web.instance else None
     hook_comes = instance is app.web.instance and app.hooks.deploy and release.awaits_hook

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import date
+
 import pytest
 
 from deployd.catalogue import load_catalogue
+from deployd.project.offered.runtimes import VERSIONS
+from deployd.project.offered.services import SERVICE_TYPES
+from deployd.project.offered.support import known_ends
 from deployd.project.reader import read_project
 from deployd.release.images_missing import images_missing, instead_of, kept_versions, versions_there
 from deployd.release.version import ServiceVersion
@@ -26,10 +31,10 @@ def mend_of(kind: str, *, service: bool = False, there: object = THERE) -> str:
 
 
 @pytest.mark.parametrize(("kind", "hint"), [
-    ("nodejs:18", "plan the way to `nodejs:20`"), ("nodejs:20", "there is nothing newer to go to yet"),
-    ("nodejs:0.12", "plan the way to `nodejs:20`"), ("php:8.2", "plan the way to `php:8.4`"),
+    ("nodejs:18", "plan the way to `nodejs:26`"), ("java:19", "plan the way to `java:25`"),
+    ("nodejs:0.12", "plan the way to `nodejs:26`"), ("php:8.2", "plan the way to `php:8.4`"),
     ("php:8.6", "did you mean `php:8.4`? This host has: `php:8.2` or `php:8.4`"),
-    ("nodejs", "write `nodejs:20`; there are `18` and `20`"), ("ruby:3.1", "this host has no ruby at all"),
+    ("java", "write `java:25`; there are `8`, `11`, `17`, `21` and `25`"), ("ruby:3.1", "this host has no ruby at all"),
     ("ruby", "this host has no ruby at all"), ("ruby:9", "this host has no ruby at all"),
     ("pyton:3.13", "did you mean `python:3.13`?"),
 ])
@@ -62,7 +67,7 @@ def test_all_that_is_missing_is_told_also_of_files_that_are_wrong() -> None:
         ".platform/applications.yaml": (
             "one: {type: 'ruby:3.3', source: {root: /}}\n"
             "two: {type: 'php:8.4', runtime: {extensions: [snmp]}, source: {root: /}}\n"
-            "three: {type: 'golang:1.26', hokes: {}, source: {root: /}}\nfour: {type: 'nodejs:7', source: {root: /}}\n"
+            "three: {type: 'golang:1.8', hokes: {}, source: {root: /}}\nfour: {type: 'nodejs:7', source: {root: /}}\n"
         ),
         ".platform/services.yaml": "db: {type: 'mariadb:12.3', disk: 512}\nvarnish: {type: 'solr:9.1', disk: 512}\n",
     }
@@ -70,9 +75,32 @@ def test_all_that_is_missing_is_told_also_of_files_that_are_wrong() -> None:
     assert result.config is None
     refusals, _ = images_missing(CATALOGUE, result.images, nearest=False, services="refuse")
     assert [refusal.name for refusal in refusals] == [
-        "ruby:3.3", "the extension snmp", "golang:1.26", "mariadb:12.3",
+        "ruby:3.3", "the extension snmp", "golang:1.8", "mariadb:12.3",
     ], "what is wrong by itself (nodejs:7, solr) is told once"
     assert all(refusal.place.line for refusal in refusals)
+
+
+@pytest.mark.parametrize(("kind", "said"), [
+    ("nodejs:14", "nodejs:14 has had no security updates since April 2023; plan the way to nodejs:26"),
+    ("nodejs:13", ""), ("java:19", ""), ("golang:1.17", "golang:1.19 has had no security updates since September 2023"),
+    ("nodejs:20", "nodejs:20 has had no security updates since April 2026"), ("nodejs:22", ""),
+])
+def test_who_runs_what_its_makers_mend_no_more_is_told_since_when(kind: str, said: str) -> None:
+    config = read_project(DictTree({".platform.app.yaml": f"name: shop\ntype: '{kind}'\n"})).config
+    asked = config.images_asked() if config else []
+    for today, told in ((date(2026, 5, 1), said), (date(2010, 1, 1), ""), (None, "")):
+        warnings = [line for line in images_missing(CATALOGUE, asked, nearest=True, today=today)[1] if "since" in line]
+        assert told in "".join(warnings)
+        assert bool(warnings) == bool(told)
+    mended = images_missing(CATALOGUE, asked, nearest=True, today=date(2026, 4, 30))[1]
+    assert not [line for line in mended if "nodejs:20" in line], "its last month is not over"
+
+
+def test_every_end_of_support_is_of_a_version_that_projects_may_name() -> None:
+    offered = VERSIONS | {name: known.versions for name, known in SERVICE_TYPES.items()}
+    for name, ended in known_ends().items():
+        assert not [version for version in ended if version not in offered[name].all], name
+        assert not SERVICE_TYPES[name].means if name in SERVICE_TYPES else True, "asked for by the name of its kind"
 
 
 @pytest.mark.parametrize(("kind", "said"), [

@@ -112,6 +112,43 @@ def test_every_script_is_valid_shell():
         assert checked.returncode == 0, (step.title, checked.stderr, step.script)
 
 
+def test_what_package_managers_download_is_kept_and_what_they_install_is_on_the_path():
+    for language, kept, program in (
+        ("golang", {"GOMODCACHE": "/cache/.deployd/go/modules", "GOCACHE": "/cache/.deployd/go/build"}, "/app/go/bin"),
+        ("rust", {"CARGO_HOME": "/cache/.deployd/cargo", "CARGO_INSTALL_ROOT": "/app/.cargo",
+                  "CARGO_BUILD_BUILD_DIR": "/cache/.deployd/cargo-build/shop"}, "/app/.cargo/bin"),
+    ):
+        it = app(language, build=Build("none"))
+        assert kept.items() <= build_paths(it).items()
+        assert not kept.keys() & runtime_paths(it).keys(), "the cache is not there at run time"
+        for paths in (build_paths(it), runtime_paths(it)):
+            assert program in paths["PATH"].split(":")
+        assert program not in build_paths(app())["PATH"].split(":")
+
+
+@pytest.mark.parametrize(("hook", "start", "kept"), [
+    ("mvn package", "java -jar target/app.jar", True), ("./mvnw package", "exec java -jar mvn.jar", True),
+    ("mvn package", "mvn -Djetty.http.port=$PORT jetty:run", False),
+    ("mvn package", "cd web && ../mvnw spring-boot:run", False),
+])
+def test_mavens_repository_is_kept_unless_maven_runs_later_too(hook, start, kept):
+    it = Application("shop", "java", "21", "", Web(Instance(Commands(start)), "tcp", "http", ()),
+                     hooks=Hooks(Hook(hook)))
+    assert build_paths(it)["DEPLOYD_MAVEN_REPOSITORY"] == ("/cache/.deployd/maven" if kept else "")
+    assert "DEPLOYD_MAVEN_REPOSITORY" not in runtime_paths(it)
+
+
+def test_a_jvm_gets_a_part_of_its_container():
+    assert "-XX:MaxRAMPercentage=60" in runtime_paths(app("java"))["JAVA_TOOL_OPTIONS"].split()
+    assert "JAVA_TOOL_OPTIONS" not in {**build_paths(app("java")), **runtime_paths(app("php"))}
+
+
+def test_what_corepack_fetches_travels_with_the_application():
+    node = app("nodejs", build=Build("none"))
+    for paths in (build_paths(node), runtime_paths(node)):
+        assert paths["COREPACK_HOME"].startswith("/app/")
+
+
 @pytest.mark.parametrize(("constraint", "asked"), [
     ("*", "x"), (None, "x"), ("1.2.3", "x==1.2.3"), ("==1.2", "x==1.2"), (">=1,<2", "x>=1,<2"), (3, "x==3"),
     ({"version": "~=1.0", "extras": ["a", "b"]}, "x[a,b]~=1.0"), ({}, "x"),

@@ -1,0 +1,27 @@
+"""Builds of Rust: what they keep. A build hook calls cargo; there is no build flavor but `none`. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from deployd.environment.platform import APP_FOLDER
+from deployd.project.model import Application
+from deployd.runtimes.runtime import KEPT_FOLDER, Runtime
+
+HOME = f"{APP_FOLDER}/.cargo"
+
+
+def build_variables(app: Application) -> Mapping[str, str]:
+    """What is compiled on the way to a program is kept, and stays out of the slug; the program itself is in `target`.
+
+    The code of a commit is newer than all that was compiled, so that cargo takes over dependencies alone.
+    """
+    return {
+        "CARGO_INSTALL_ROOT": HOME,   # else programs would stay in the cache, with what was downloaded for them
+        "CARGO_BUILD_BUILD_DIR": f"{KEPT_FOLDER}/cargo-build/{app.name}",
+    }
+
+
+RUST = Runtime(
+    "rust", downloads={"CARGO_HOME": "cargo"}, programs=(f"{HOME}/bin",), build_variables=build_variables,
+)
