@@ -9,6 +9,7 @@ from deployd.activity.log import Tell
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.desired import Candidate, find_wanted, wanted_services
 from deployd.deployment.mode import Target
+from deployd.deployment.outbound_report import tell_outbound
 from deployd.deployment.results import Fetched, Planned
 from deployd.environment.routes import routes_of
 from deployd.errors import DeployError, Transient
@@ -122,6 +123,7 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     )
     for line in plan.lines():
         tell.line(line)
+    await tell_outbound(config, host, tell)
     if plan.refusals:
         raise PlanRefused(plan.refusals[0], evidence=plan.refusals[1:])
     routes = routes_of(host.settings, project, deployment.environment, deployment.branch, config)

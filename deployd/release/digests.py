@@ -18,7 +18,8 @@ def service_digest(settings: Settings, service: Service, image_id: str) -> str:
     size = settings.size(service.size)
     parts = family_of(service).parts(service, memory_mb=size.memory_mb)
     endpoints = [repr(endpoint) for endpoint in service.endpoints]
-    return digest([image_id, repr(parts), repr(size), service.schemas, endpoints])
+    more = [repr(service.firewall)] if service.firewall is not None else []   # others are not to be made anew for it
+    return digest([image_id, repr(parts), repr(size), service.schemas, endpoints, *more])
 
 
 def service_port(settings: Settings, service: Service) -> int:

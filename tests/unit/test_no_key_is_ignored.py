@@ -28,8 +28,7 @@ from tests.support.corpus import REPOSITORY
 
 WITHOUT_EFFECT = {
     # (class, field): the key of which the reader warns, or that it refuses
-    **dict.fromkeys([("Instance", "firewall"), ("Service", "firewall")], "firewall"),
-    **dict.fromkeys([("FirewallRule", name) for name in ("protocol", "ips", "domains", "ports")], "firewall"),
+    ("FirewallRule", "protocol"): "firewall",   # `tcp` is its only value
     **dict.fromkeys([("Instance", "resources"), ("Service", "resources")], "resources"),
     **dict.fromkeys([("Resources", "base_memory_mb"), ("Resources", "memory_ratio_mb")], "resources"),
     **dict.fromkeys([("Instance", "container_profile"), ("Service", "container_profile")], "container_profile"),
@@ -64,7 +63,7 @@ def test_every_field_of_the_model_is_used_or_said_to_be_without_effect() -> None
 
 
 @pytest.mark.parametrize("text", [
-    "firewall: {outbound: [{ips: [192.0.2.0/24]}]}", "resources: {base_memory: 64}", "container_profile: HIGH_CPU",
+    "resources: {base_memory: 64}", "container_profile: HIGH_CPU",
     "operations: {x: {commands: {start: x}}}", "source: {operations: {x: {command: x}}}",
     "preflight: {enabled: true}", "disk: 512", "runtime: {xdebug: {idekey: x}}",
     "workers: {w: {commands: {start: x}, timezone: UTC}}", "runtime: {disabled_extensions: [json]}",

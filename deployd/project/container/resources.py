@@ -23,7 +23,6 @@ DISK = "Docker's volumes have no quota and share the disk of the host"
 DISK_HINT = "nothing to change here: leave room on the host"
 ACCESS = "who may do what is said by deployd's tokens and keys"
 ACCESS_HINT = "remove it, or keep it for another host"
-FILTER = "filter on the host, if it matters"
 RESOURCES = Table(
     "resources",
     (

@@ -11,13 +11,14 @@ Nothing here touches an engine or the disk; `start.py` does, with what it finds 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployd.engine.names import Names
+from deployd.engine.names import OUTBOUND, Names
 from deployd.engine.script import SCRIPTS_FOLDER
 from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkMode, NetworkOf
 from deployd.environment.platform import APP_FOLDER
+from deployd.firewall.outbound import Outbound, encode_outbound
 from deployd.ids import ActivityId
 from deployd.project.model import Application, Instance
 from deployd.release.data.volumes import ordered
@@ -80,6 +81,11 @@ class InstanceParts:
         return f"uid={self.uid},gid={self.uid}"
 
 
+def outbound_label(instance: Instance) -> Mapping[str, str]:
+    """On the container whose network an instance lives in; none where everything is allowed."""
+    return {} if instance.firewall is None else {OUTBOUND: encode_outbound(Outbound(instance.firewall))}
+
+
 def mount_binds(parts: InstanceParts) -> tuple[Bind, ...]:
     """The read-write folders of an instance, in the order in which they may be mounted."""
     pairs = zip(parts.mounts, ordered(parts.instance), strict=True)
@@ -98,7 +104,8 @@ def app_container(parts: InstanceParts) -> ContainerSpec:
 
 def worker_container(parts: InstanceParts) -> ContainerSpec:
     network = Network(parts.names.network, links=parts.links, hosts=parts.hosts)
-    return _instance_container(parts, "worker", parts.instance_name, network, ())
+    spec = _instance_container(parts, "worker", parts.instance_name, network, ())
+    return replace(spec, labels={**spec.labels, **outbound_label(parts.instance)})
 
 
 def _instance_container(
@@ -143,7 +150,7 @@ def web_container(parts: InstanceParts, image: str, configuration: Path, address
     return ContainerSpec(
         name=parts.names.container(parts.activity, "web", parts.app.name),
         image=image,
-        labels=parts.names.labels("web", parts.app.name, parts.activity),
+        labels={**parts.names.labels("web", parts.app.name, parts.activity), **outbound_label(parts.instance)},
         entrypoint=(),
         command=("nginx", "-e", "stderr", "-c", f"{CONFIG_FOLDER}/nginx.conf", "-g", "daemon off;"),
         user=parts.user,

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from deployd.engine.names import DIGEST, with_digest
-from deployd.engine.specs import ContainerSpec, RunAs
+from deployd.engine.specs import ContainerSpec, Network, RunAs
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Instance, ProjectConfig, Worker
@@ -101,6 +101,7 @@ async def start_app(
     await lay_out(release, host, made.described)
     await write_files(made.web_folder, made.web_files)
     await in_parallel(host.engine.create(spec) for spec in (web, own))
+    await host.walls.admit((web,))
     await host.engine.ensure_container(web)
     if only_make:
         return web.name, own.name
@@ -123,6 +124,7 @@ async def start_worker(
     described = await describe_instance(release, host, config, app, worker.instance, part)
     spec = worker_container(described.parts)
     spec = replace(spec, labels=with_digest(spec.labels, digest([described.seen, container_text(spec)])))
+    spec = await _with_address(release, host, worker.instance, spec)
     if release.home(part) != release.id:
         there = await host.engine.container(spec.name)
         if there is not None and there.labels.get(DIGEST) != spec.labels[DIGEST]:
@@ -130,9 +132,19 @@ async def start_worker(
         elif there is not None and there.running:
             return spec.name
     await lay_out(release, host, described)
+    await host.engine.create(spec)
+    await host.walls.admit((spec,))
     await host.engine.ensure_container(spec)
     await _run_post_start(host, app, worker.instance, part, spec, str(worker.place))
     return spec.name
+
+
+async def _with_address(release: Release, host: Host, instance: Instance, spec: ContainerSpec) -> ContainerSpec:
+    """A worker with rules of its own is known by its address; others get theirs from the engine."""
+    if instance.firewall is None or not isinstance(spec.network, Network):
+        return spec
+    address = (await fixed_addresses(release, host, [spec.name]))[spec.name]
+    return replace(spec, network=replace(spec.network, address=address))
 
 
 async def _start_beside(
