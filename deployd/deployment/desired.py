@@ -26,6 +26,7 @@ from deployd.release.images_missing import NO_CONTAINER, images_missing, kept_ve
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Environment
+from deployd.release.services.sizes import service_size
 from deployd.release.version import AppVersion, ServiceVersion, Version, worker_part
 from deployd.runtimes.build_steps import RECIPE_VERSION
 from deployd.services.families import family_of
@@ -123,7 +124,7 @@ def wanted_services(
 def _usual_seconds(settings: Settings, service: Service) -> float:
     if service.kind in NO_CONTAINER:
         return 0.0
-    return family_of(service).parts(service, memory_mb=settings.size(service.size).memory_mb).usual_seconds
+    return family_of(service).parts(service, memory_mb=service_size(settings, service).memory_mb).usual_seconds
 
 
 def cannot_be_masked(project: ProjectSettings) -> list[str]:

@@ -20,6 +20,7 @@ from deployd.project.model import ProjectConfig
 from deployd.release.configuration import config_of
 from deployd.release.data.volumes import files_to_give
 from deployd.release.ports import Host
+from deployd.release.services.sizes import raised_words
 from deployd.release.version import Version
 
 LONGEST_SUBJECT = 200
@@ -124,6 +125,9 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     for line in plan.lines():
         tell.line(line)
     await tell_outbound(config, host, tell)
+    for service in config.services:
+        if words := raised_words(host.settings, service):
+            tell.line(words)
     if plan.refusals:
         raise PlanRefused(plan.refusals[0], evidence=plan.refusals[1:])
     routes = routes_of(host.settings, project, deployment.environment, deployment.branch, config)

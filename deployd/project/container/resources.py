@@ -14,7 +14,7 @@ _LARGER = "write `size: L`, or ask the operator for larger `sizes`"
 SIZE_KEY = Key(
     "size",
     "`AUTO`, `XS`, `S`, `M`, `L`, `XL`, `2XL` or `4XL`",
-    "memory and CPUs as the operator's `sizes` say",
+    "memory and CPUs as the operator's `sizes` say; with `AUTO` what its kind needs, if that is more",
     "`AUTO`",
 )
 RESOURCES_KEY = Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", hint=_LARGER)

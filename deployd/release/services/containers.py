@@ -12,6 +12,7 @@ from deployd.project.model import Service
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.services.secrets import ROOT, ensure_secret_files, secret_file
+from deployd.release.services.sizes import service_size
 from deployd.release.version import ServiceVersion
 from deployd.services.families import family_of
 from deployd.services.family import SECRET_FILE
@@ -26,7 +27,7 @@ async def service_container(
 ) -> ContainerSpec:
     """The specification of a service's container, and the files of its own that it sees. It has no activity: it
     outlives them."""
-    size = host.settings.size(service.size)
+    size = service_size(host.settings, service)
     names = release.names
     parts = family_of(service).parts(service, memory_mb=size.memory_mb)
     whose = (release.environment, service.name)
