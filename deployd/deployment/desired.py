@@ -19,6 +19,7 @@ from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId
 from deployd.plan import KeyParts, WantedApp, WantedService
 from deployd.project.model import Application, ProjectConfig, Service
+from deployd.release.applications.instance_count import instances_of
 from deployd.release.applications.kernel_limits import too_large_to_start
 from deployd.release.configuration_refused import ConfigurationRefused
 from deployd.release.digests import digest, service_digest
@@ -174,6 +175,7 @@ async def _app_version(host: Host, candidate: Candidate, app: Application, image
         parts,
         _running_digest(project, app, branch),
         tuple(worker_part(app.name, worker.name) for worker in app.workers),
+        instances=instances_of(project, branch, candidate.config, app.name),
     )
 
 

@@ -122,7 +122,7 @@ def test_the_web_server_sees_temporary_mounts_and_a_worker_has_its_own(tmp_path:
         return InstanceParts(
             names=Names("deployd", EnvironmentId.read("shop/main")), activity=ActivityId(1), app=app,
             instance=app.web.instance,
-            instance_name=name, image="image", slug=tmp_path, uid=2_000_000, mounts=(tmp_path / name / "0",),
+            part=name, image="image", slug=tmp_path, uid=2_000_000, mounts=(tmp_path / name / "0",),
             identity=tmp_path, sockets=tmp_path, configuration=tmp_path / name / "config", scripts=tmp_path,
             environment={}, links={}, hosts={}, trust=None, size=Size(memory_mb=128, cpus=1),
         )

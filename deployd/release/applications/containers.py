@@ -42,8 +42,8 @@ class InstanceParts:
     activity: ActivityId
     app: Application
     instance: Instance
-    instance_name: str
-    """`shop`, or `shop--mailer` for a worker."""
+    part: str
+    """`shop`, `shop.2` for its second instance, or `shop--mailer` for a worker."""
     image: str
     slug: Path
     """Where the slug is mounted on the host."""
@@ -97,14 +97,14 @@ def app_container(parts: InstanceParts) -> ContainerSpec:
 
     Not the other way round: an application that dies and comes back finds the network where it was.
     """
-    web = parts.names.container(parts.activity, "web", parts.app.name)
+    web = parts.names.container(parts.activity, "web", parts.part)
     socket = Bind(str(parts.sockets), RUN_FOLDER)
-    return _instance_container(parts, "app", parts.app.name, NetworkOf(web), (socket,))
+    return _instance_container(parts, "app", parts.part, NetworkOf(web), (socket,))
 
 
 def worker_container(parts: InstanceParts) -> ContainerSpec:
     network = Network(parts.names.network, links=parts.links, hosts=parts.hosts)
-    spec = _instance_container(parts, "worker", parts.instance_name, network, ())
+    spec = _instance_container(parts, "worker", parts.part, network, ())
     return replace(spec, labels={**spec.labels, **outbound_label(parts.instance)})
 
 
@@ -147,15 +147,17 @@ def _instance_container(
 def web_container(parts: InstanceParts, image: str, configuration: Path, address: str) -> ContainerSpec:
     """nginx in front of the application: same slug, same mounts (read-only), same socket, and the network of both."""
     mounts = tuple(Bind(bind.source, bind.target, read_only=True) for bind in mount_binds(parts))
+    # The first is that of all instances: a relationship leads to it, and so to whichever of them runs.
+    aliases = tuple(dict.fromkeys(parts.names.alias(parts.activity, name) for name in (parts.app.name, parts.part)))
     return ContainerSpec(
-        name=parts.names.container(parts.activity, "web", parts.app.name),
+        name=parts.names.container(parts.activity, "web", parts.part),
         image=image,
-        labels={**parts.names.labels("web", parts.app.name, parts.activity), **outbound_label(parts.instance)},
+        labels={**parts.names.labels("web", parts.part, parts.activity), **outbound_label(parts.instance)},
         entrypoint=(),
         command=("nginx", "-e", "stderr", "-c", f"{CONFIG_FOLDER}/nginx.conf", "-g", "daemon off;"),
         user=parts.user,
         network=Network(
-            parts.names.network, address, aliases=(parts.names.alias(parts.activity, parts.app.name),),
+            parts.names.network, address, aliases=aliases,
             links=parts.links, hosts=parts.hosts,
         ),
         binds=(

@@ -43,11 +43,6 @@ class PostStartFailed(DeployError):
 POST_START_SECONDS = 300
 
 
-def web_name(release: Release, app: Application) -> str:
-    """The name of an application's web container."""
-    return release.container("web", app.name)
-
-
 @dataclass(frozen=True, slots=True)
 class WebServer:
     """What the web container of an application has of its own."""
@@ -59,7 +54,7 @@ class WebServer:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What the two containers of an application are made of."""
+    """What the two containers of an instance are made of."""
 
     described: Described
     web: ContainerSpec
@@ -69,12 +64,16 @@ class Made:
 
 
 async def made_of(
-    release: Release, host: Host, config: ProjectConfig, app: Application, server: WebServer,
+    release: Release, host: Host, config: ProjectConfig, app: Application, server: WebServer, part: str,
 ) -> Made:
-    """Changes nothing. The label DIGEST of both containers stands for all that they see and can be told apart by."""
-    described = await describe_instance(release, host, config, app, app.web.instance, app.name)
-    home = release.home(app.name)
-    folder = host.places.version(release.environment, home) / f"{app.name}-web"
+    """Changes nothing. The label DIGEST of both containers stands for all that they see and can be told apart by.
+
+    Args:
+        part: Which instance of the application: `shop`, `shop.2`.
+    """
+    described = await describe_instance(release, host, config, app, app.web.instance, part)
+    home = release.home(part)
+    folder = host.places.version(release.environment, home) / f"{part}-web"
     files = web_server_files(app, trusted=host.settings.network_pool)
     web = web_container(described.parts, server.image, folder, server.address)
     own = app_container(described.parts)
@@ -85,18 +84,20 @@ async def made_of(
 
 async def start_app(
     release: Release, host: Host, config: ProjectConfig, app: Application, server: WebServer, *,
-    only_make: bool = False,
+    part: str = "", only_make: bool = False,
 ) -> tuple[str, str]:
-    """Mount the slug of an application and start its web and app containers. Gives their names.
+    """Mount the slug of an application and start the web and app containers of one instance. Gives their names.
 
     Args:
+        part: Which instance; none: the first one.
         only_make: The app container is made and not started.
 
     Raises:
         WebServerEnded: Its nginx ended at once.
         PostStartFailed: Its `post_start` did.
     """
-    made = await made_of(release, host, config, app, server)
+    part = part or app.name
+    made = await made_of(release, host, config, app, server, part)
     web, own = made.web, made.own
     await lay_out(release, host, made.described)
     await write_files(made.web_folder, made.web_files)
@@ -106,7 +107,7 @@ async def start_app(
     if only_make:
         return web.name, own.name
     await _start_beside(release, host, app, web, own)
-    await _run_post_start(host, app, app.web.instance, app.name, own, str(app.web.place))
+    await _run_post_start(host, app, app.web.instance, part, own, str(app.web.place))
     return web.name, own.name
 
 
@@ -194,10 +195,10 @@ async def _run_post_start(
 async def web_servers(
     release: Release, host: Host, image: str, apps: Iterable[Application],
 ) -> dict[str, WebServer]:
-    """{application: its web server} of all that are made side by side."""
-    containers = {app.name: web_name(release, app) for app in apps}
+    """{part: its web server} of all instances that are made side by side."""
+    containers = {part: release.container("web", part) for app in apps for part in release.webs(app.name)}
     addresses = await fixed_addresses(release, host, list(containers.values()))
-    return {app: WebServer(image, addresses[container]) for app, container in containers.items()}
+    return {part: WebServer(image, addresses[container]) for part, container in containers.items()}
 
 
 def in_order_of_need(config: ProjectConfig) -> list[Application]:
