@@ -141,6 +141,7 @@ def host_of(resources: Resources, settings: Settings, catalogue: Catalogue) -> H
             resources.store, resources.engine, settings, resources.clock, resources.masker, resources.sealer,
             resources.mail.wake,
         ),
+        walls=resources.firewall,
     )
 
 

@@ -19,6 +19,7 @@ from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId
 from deployd.plan import KeyParts, WantedApp, WantedService
 from deployd.project.model import Application, ProjectConfig, Service
+from deployd.release.applications.instance_count import instances_of
 from deployd.release.applications.kernel_limits import too_large_to_start
 from deployd.release.configuration_refused import ConfigurationRefused
 from deployd.release.digests import digest, service_digest
@@ -26,6 +27,7 @@ from deployd.release.images_missing import NO_CONTAINER, images_missing, kept_ve
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Environment
+from deployd.release.services.sizes import service_size
 from deployd.release.version import AppVersion, ServiceVersion, Version, worker_part
 from deployd.runtimes.build_steps import RECIPE_VERSION
 from deployd.services.families import family_of
@@ -125,7 +127,7 @@ def wanted_services(
 def _usual_seconds(settings: Settings, service: Service) -> float:
     if service.kind in NO_CONTAINER:
         return 0.0
-    return family_of(service).parts(service, memory_mb=settings.size(service.size).memory_mb).usual_seconds
+    return family_of(service).parts(service, memory_mb=service_size(settings, service).memory_mb).usual_seconds
 
 
 def cannot_be_masked(project: ProjectSettings) -> list[str]:
@@ -175,6 +177,7 @@ async def _app_version(host: Host, candidate: Candidate, app: Application, image
         parts,
         _running_digest(project, app, branch),
         tuple(worker_part(app.name, worker.name) for worker in app.workers),
+        instances=instances_of(project, branch, candidate.config, app.name),
     )
 
 

@@ -21,6 +21,7 @@ from deployd.project.model import Application
 from deployd.release.answers.not_answering import NotAnswering
 from deployd.release.answers.probe import wait_until_answering
 from deployd.release.answers.reports import refuse_errors, tell_answers
+from deployd.release.applications.further_instances import start_further
 from deployd.release.applications.hook_runs import end_hook, forget_hooks, run_hook
 from deployd.release.configuration import read_config
 from deployd.release.container_removal import ensure_gone
@@ -54,6 +55,7 @@ async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> 
         SmokeTestFailed: The version does not pass a smoke test that is asked before the switch.
     """
     config = await read_config(deployment.release, host)
+    await start_further(deployment.release, host, config, tell)
     await in_parallel(_answering(deployment, host, app) for app in config.applications)
     routes = await route_set(deployment.release, host)   # what is wrong with them comes out while there is a way back
     await refuse_errors(deployment.release, host, routes)

@@ -9,6 +9,7 @@ from deployd.activity.log import Tell
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.desired import Candidate, find_wanted, wanted_services
 from deployd.deployment.mode import Target
+from deployd.deployment.outbound_report import tell_outbound
 from deployd.deployment.results import Fetched, Planned
 from deployd.environment.routes import routes_of
 from deployd.errors import DeployError, Transient
@@ -19,6 +20,7 @@ from deployd.project.model import ProjectConfig
 from deployd.release.configuration import config_of
 from deployd.release.data.volumes import files_to_give
 from deployd.release.ports import Host
+from deployd.release.services.sizes import raised_words
 from deployd.release.version import Version
 
 LONGEST_SUBJECT = 200
@@ -122,6 +124,11 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     )
     for line in plan.lines():
         tell.line(line)
+    _tell_instances(version, before, tell)
+    await tell_outbound(config, host, tell)
+    for service in config.services:
+        if words := raised_words(host.settings, service):
+            tell.line(words)
     if plan.refusals:
         raise PlanRefused(plan.refusals[0], evidence=plan.refusals[1:])
     routes = routes_of(host.settings, project, deployment.environment, deployment.branch, config)
@@ -130,6 +137,14 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
         version, before, plan, tuple(route.url for route in sorted(upstream, key=lambda r: not r.primary)),
         await asyncio.to_thread(host.places.data(deployment.environment).is_dir),
     )
+
+
+def _tell_instances(version: Version, before: Version | None, tell: Tell) -> None:
+    for app in version.apps:
+        then = before.app(app.name) if before is not None else None
+        if app.instances > 1 or (then is not None and then.instances > 1):
+            was = f", {then.instances} before" if then is not None and then.instances != app.instances else ""
+            tell.line(f"{app.instances} instance{'s' * (app.instances > 1)}{was}", app=app.name)
 
 
 async def _prefetch_submodules(deployment: Deployment, host: Host, config: ProjectConfig, tell: Tell) -> None:

@@ -6,7 +6,7 @@ journal, in labels of containers and on the disk, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -14,6 +14,7 @@ from typing import Protocol
 from deployd.catalogue import Catalogue
 from deployd.clock import Clock
 from deployd.engine.engine import CatalogueImages, Engine
+from deployd.engine.specs import ContainerSpec
 from deployd.git.history import Commits
 from deployd.git.mirror import CommitInfo
 from deployd.git.submodule_prefetch import Prefetched
@@ -114,6 +115,13 @@ class Facts(Protocol):
     async def slugs_in_use(self, *but_for: ActivityId) -> frozenset[SlugKey]: ...
 
 
+class Walls(Protocol):
+    """What containers connect to outside of their environment."""
+
+    async def admit(self, specs: Iterable[ContainerSpec]) -> None: ...
+    async def learn(self, names: Iterable[str]) -> tuple[str, ...]: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """Everything outside of a deployment that its steps reach."""
@@ -128,3 +136,4 @@ class Host:
     slugs: Slugs
     router: Router
     facts: Facts
+    walls: Walls

@@ -32,6 +32,8 @@ Strategy = Literal["standard", "rolling"]
 """`standard`: visitors are held while the deploy hook runs. `rolling`: two versions can work side by side."""
 
 
+MOST_INSTANCES = 8
+"""Of an application: each has an address of its own, and so have those of the version before."""
 PauseAfter = Annotated[int, Field(ge=0, le=MOST_DAYS * 24 * 60)]
 """Minutes without a visitor, after which an environment is paused; 0: never."""
 
@@ -107,6 +109,9 @@ def _fits(branch: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(branch, pattern) for pattern in patterns)
 
 
+Instances = dict[Annotated[str, AfterValidator(valid.line)], Annotated[int, Field(ge=1, le=MOST_INSTANCES)]]
+
+
 class EnvironmentSettings(Frozen):
     """What an operator says of one branch."""
 
@@ -121,6 +126,8 @@ class EnvironmentSettings(Frozen):
     access: Access | None = None
     """None: as the project says."""
     checks: CheckSettings = CheckSettings()
+    instances: Instances = Field(default_factory=dict)
+    """{application: how often it runs here}"""
 
 
 class ProjectSettings(Frozen):
@@ -158,6 +165,8 @@ class ProjectSettings(Frozen):
     mail: MailRelay | None = None
     """None: the relay of all projects."""
     access: Access = Access()
+    instances: Instances = Field(default_factory=dict)
+    """{application: how often it runs in production}; before what the repository says."""
 
     @field_validator("id")
     @classmethod

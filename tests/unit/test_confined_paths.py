@@ -146,6 +146,8 @@ WHOSE = {
         "environments/, root's"),
     "upkeep/firewall.py": ("read_text",
         "/proc"),
+    "upkeep/outbound_names.py": ("read_text write_text",
+        "state/firewall-names.json, root's"),
     "upkeep/traffic_history.py": ("is_dir read_text write_text",
         "environments/, root's"),
     "activity/log_file.py": ("open",

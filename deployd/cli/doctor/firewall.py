@@ -7,7 +7,7 @@ from deployd.errors import DeployError
 from deployd.firewall.kernel_table import check_rules
 from deployd.firewall.rules import render_rules
 from deployd.settings import Settings
-from deployd.upkeep.firewall import read_name_servers, rules_of
+from deployd.upkeep.firewall import Around, read_name_servers, rules_of
 
 
 async def look_at_firewall(settings: Settings, user: int) -> Finding:
@@ -18,7 +18,7 @@ async def look_at_firewall(settings: Settings, user: int) -> Finding:
     if user != 0:
         return doubt("firewall", "not tried: asking the kernel needs root", "run the doctor as root")
     try:
-        await check_rules(render_rules(rules_of(settings, (), read_name_servers())))
+        await check_rules(render_rules(rules_of(settings, Around(), read_name_servers())))
     except DeployError as error:
         return Finding.of("firewall", error)
     opened = len(settings.containers.may_reach)

@@ -84,10 +84,10 @@ class Silence:
     """Before."""
 
 
-async def not_answering(release: Release, host: Host, app: Application, met: Silence) -> DeployError:
-    """The error of an application that does not answer."""
+async def not_answering(release: Release, host: Host, app: Application, part: str, met: Silence) -> DeployError:
+    """The error of an application that does not answer, in one of its instances."""
     starts = met.starts
-    web, container = (release.container(role, app.name) for role in ("web", "app"))
+    web, container = (release.container(role, part) for role in ("web", "app"))
     own, front = await host.engine.container(container), await host.engine.container(web)
     lines = await host.engine.last_lines(container, LINES)
     if (starts is None or not starts.runs) and (failed := environment_error(

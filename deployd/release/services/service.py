@@ -91,7 +91,10 @@ async def ensure_running(release: Release, host: Host, wanted: Wanted) -> Contai
     there = await host.engine.container(release.names.service(wanted.name))
     if there is not None and there.running:
         return there
-    return await host.engine.ensure_container(await container_spec(release, host, wanted))
+    spec = await container_spec(release, host, wanted)
+    await host.engine.create(spec)
+    await host.walls.admit((spec,))
+    return await host.engine.ensure_container(spec)
 
 
 async def ensure_provisioned(release: Release, host: Host, wanted: Wanted, container: str) -> None:

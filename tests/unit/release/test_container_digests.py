@@ -23,7 +23,7 @@ APP = Application("app", "php", "8.4", "", Web(Instance(Commands(), mounts=(MOUN
 def parts(name: str, *trust: Bind) -> InstanceParts:
     return InstanceParts(
         names=Names("deployd", EnvironmentId.read("shop/main-bvxea6p")), activity=ActivityId(7), app=APP,
-        instance=APP.web.instance, instance_name=name, image="sha256:1", slug=Path("/slugs/1"), uid=2_000_000,
+        instance=APP.web.instance, part=name, image="sha256:1", slug=Path("/slugs/1"), uid=2_000_000,
         mounts=(Path("/run/mounts/0"),), identity=Path("/identity"), sockets=Path("/sockets"),
         configuration=Path("/configuration"), scripts=Path("/scripts"), environment={"A": "it's"},
         links={"db.internal": "deployd-shop-main-bvxea6p-db"}, hosts={"shop.test": "10.0.0.1"}, trust=trust,

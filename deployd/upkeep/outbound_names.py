@@ -1,0 +1,147 @@
+"""Host names of outbound rules: asked again and again, and kept with the addresses that they lead to.
+
+The kernel knows addresses, rules have names. So each name is asked every `ASK_SECONDS` of the host's own name servers,
+and an address of an answer counts for `KEEP_SECONDS` after the last answer that had it: a name behind which many
+machines stand answers with others each time, and a program may go on with what it was told a while ago. Names without
+an answer keep what they have; one that does not exist any more has nothing an hour later.
+
+What is not public, and not opened by the operator, is left out whatever a name server says: who has a name can point it
+at this host's networks (rebinding). The kernel refuses it once more.
+
+Strangers choose the names, so asking has threads of its own, a limit, and bounds; nothing else waits for it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import socket
+import time
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
+from ipaddress import ip_address
+from pathlib import Path
+
+import structlog
+
+from deployd.public_addresses import LAST_PORT, Address, Opening, is_public
+
+log = structlog.get_logger()
+
+ASK_SECONDS = 30.0
+KEEP_SECONDS = 3600.0
+LIMIT_SECONDS = 5.0
+AT_ONCE = 16
+MOST_ADDRESSES = 256
+"""Of one name; those that were seen last stay."""
+
+Ask = Callable[[str], Awaitable[Sequence[Address]]]
+"""Addresses of a name; none: it does not exist. Raises OSError when nobody answers."""
+
+
+class OutboundNames:
+    """What is known of names."""
+
+    def __init__(self, file: Path, openings: Sequence[Opening] = (), ask: Ask | None = None,
+                 now: Callable[[], float] = time.monotonic) -> None:
+        """
+        Args:
+            file: Where they outlive the daemon.
+        """
+        self._file = file
+        self._openings = openings
+        self._ask = ask or SystemResolver().ask
+        self._now = now
+        self._known: dict[str, dict[Address, float]] = _read(file, now())
+        """{name: {address: when an answer had it last}}"""
+        self._asked: dict[str, float] = {}
+
+    def addresses(self) -> Mapping[str, tuple[Address, ...]]:
+        return {name: tuple(sorted(found, key=str)) for name, found in self._known.items() if found}
+
+    async def learn(self, names: Iterable[str]) -> tuple[str, ...]:
+        """Ask those of which nothing is known. Gives those that lead nowhere now."""
+        wanted = set(names)
+        await self._ask_all(name for name in wanted if not self._known.get(name))
+        return tuple(sorted(name for name in wanted if not self._known.get(name)))
+
+    async def refresh(self, names: Iterable[str]) -> bool:
+        """Ask those whose turn it is, forget those that nobody wants. Gives whether an address came or went."""
+        wanted, now, before = set(names), self._now(), self.addresses()
+        for name in [name for name in self._known if name not in wanted
+                     and now - self._asked.get(name, 0.0) > KEEP_SECONDS]:
+            del self._known[name]
+        for name in self._asked.keys() - wanted - self._known.keys():
+            del self._asked[name]
+        await self._ask_all(name for name in wanted if now - self._asked.get(name, float("-inf")) >= ASK_SECONDS)
+        return self.addresses() != before
+
+    async def _ask_all(self, names: Iterable[str]) -> None:
+        before, slots = self.addresses(), asyncio.Semaphore(AT_ONCE)
+
+        async def one(name: str) -> None:
+            async with slots:
+                await self._ask_one(name)
+
+        async with asyncio.TaskGroup() as group:
+            for name in sorted(names):
+                group.create_task(one(name), name=f"addresses of {name}")
+        if self.addresses() != before:
+            try:
+                await asyncio.to_thread(_write, self._file, self.addresses())
+            except OSError as error:   # a full disk: they are asked anew after the next start
+                log.warning("outbound_names_not_written", what=str(error))
+
+    async def _ask_one(self, name: str) -> None:
+        self._asked[name] = self._now()
+        try:
+            async with asyncio.timeout(LIMIT_SECONDS):
+                found = await self._ask(name)
+        except (OSError, TimeoutError):
+            return   # nobody answers: what it had counts on
+        now = self._now()
+        known = {address: seen for address, seen in self._known.get(name, {}).items() if now - seen < KEEP_SECONDS}
+        known |= {address: now for address in found if self._may_be_reached(address)}
+        newest = sorted(known.items(), key=lambda item: (-item[1], str(item[0])))[:MOST_ADDRESSES]
+        self._known[name] = dict(newest)
+
+    def _may_be_reached(self, address: Address) -> bool:
+        return is_public(address) or any(address in opening.network for opening in self._openings)
+
+
+class SystemResolver:
+    """Asks as every program of the host does."""
+
+    def __init__(self) -> None:
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="outbound-names")
+
+    async def ask(self, name: str) -> Sequence[Address]:
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, _resolve, name)
+        return [ip_address(text) for text in found]
+
+
+def _resolve(name: str) -> list[str]:
+    try:
+        found = socket.getaddrinfo(f"{name}.", LAST_PORT, type=socket.SOCK_STREAM)   # the dot: no search domain
+    except socket.gaierror as error:
+        if error.errno in (socket.EAI_NONAME, getattr(socket, "EAI_NODATA", socket.EAI_NONAME)):
+            return []
+        raise
+    except UnicodeError:
+        return []
+    return sorted({str(item[4][0]).partition("%")[0] for item in found})
+
+
+def _read(file: Path, now: float) -> dict[str, dict[Address, float]]:
+    with suppress(OSError, ValueError, TypeError, AttributeError):
+        found = json.loads(file.read_text())
+        return {name: dict.fromkeys(map(ip_address, addresses), now) for name, addresses in found.items()}
+    return {}
+
+
+def _write(file: Path, names: Mapping[str, tuple[Address, ...]]) -> None:
+    new = file.with_suffix(".new")
+    new.write_text(json.dumps({name: [str(address) for address in found] for name, found in names.items()}))
+    os.replace(new, file)

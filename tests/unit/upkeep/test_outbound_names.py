@@ -1,0 +1,147 @@
+"""Host names of outbound rules are kept with the addresses that they lead to."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from ipaddress import ip_address
+from pathlib import Path
+
+import pytest
+
+from deployd.public_addresses import Address, parse_opening
+from deployd.upkeep.outbound_names import ASK_SECONDS, KEEP_SECONDS, LIMIT_SECONDS, MOST_ADDRESSES, OutboundNames
+
+A = "a.example"
+
+
+class World:
+    def __init__(self, folder: Path, *opened: str) -> None:
+        self.answers: dict[str, Sequence[str] | Exception] = {}
+        self.asked: list[str] = []
+        self.seconds = 0.0
+        self.file = folder / "names.json"
+        self.openings = tuple(map(parse_opening, opened))
+        self.names = self.begin()
+
+    def begin(self) -> OutboundNames:
+        return OutboundNames(self.file, self.openings, self.ask, lambda: self.seconds)
+
+    async def ask(self, name: str) -> Sequence[Address]:
+        self.asked.append(name)
+        found = self.answers.get(name, ())
+        if isinstance(found, Exception):
+            raise found
+        return [ip_address(text) for text in found]
+
+    def leads_to(self, name: str = A) -> list[str]:
+        return [str(address) for address in self.names.addresses().get(name, ())]
+
+
+async def test_an_address_counts_for_an_hour_after_the_last_answer_with_it(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.answers[A] = ["203.0.113.1", "2a00::1"]
+    assert await world.names.refresh({A})
+    world.answers[A] = ["203.0.113.2"]
+    world.seconds += ASK_SECONDS
+    assert await world.names.refresh({A})
+    assert world.leads_to() == ["203.0.113.1", "203.0.113.2", "2a00::1"]
+    world.seconds += KEEP_SECONDS - ASK_SECONDS
+    assert await world.names.refresh({A})
+    assert world.leads_to() == ["203.0.113.2"]
+
+
+async def test_a_name_is_asked_again_when_its_turn_comes(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.answers[A] = ["203.0.113.1"]
+    for _ in range(3):
+        await world.names.refresh({A})
+        world.seconds += ASK_SECONDS / 2
+    assert world.asked == [A, A]
+
+
+@pytest.mark.parametrize("address", [
+    "127.0.0.1", "10.0.0.1", "169.254.169.254", "192.168.1.1", "100.100.100.200", "0.0.0.0", "224.0.0.1", "::1",
+    "fd00:ec2::254", "fe80::1", "::ffff:10.0.0.1", "64:ff9b::a00:1",
+])
+async def test_a_name_that_is_pointed_at_this_hosts_networks_leads_nowhere(tmp_path: Path, address: str) -> None:
+    world = World(tmp_path)
+    world.answers[A] = [address]
+    assert await world.names.learn({A}) == (A,)
+    assert world.leads_to() == []
+
+
+async def test_what_the_operator_opened_counts(tmp_path: Path) -> None:
+    world = World(tmp_path, "10.0.0.0/24")
+    world.answers[A] = ["10.0.0.7", "10.0.1.7"]
+    assert await world.names.learn({A}) == ()
+    assert world.leads_to() == ["10.0.0.7"]
+
+
+async def test_a_name_without_an_answer_keeps_what_it_has_and_a_name_that_is_gone_does_not(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.answers[A] = ["203.0.113.1"]
+    await world.names.refresh({A})
+    world.answers[A] = OSError("nobody answers")
+    world.seconds += 2 * KEEP_SECONDS
+    assert not await world.names.refresh({A})
+    assert world.leads_to() == ["203.0.113.1"]
+    world.answers[A] = []
+    world.seconds += ASK_SECONDS
+    assert await world.names.refresh({A})
+    assert world.leads_to() == []
+
+
+async def test_a_name_with_more_addresses_than_anybody_has_is_bounded_and_the_newest_stay(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    for turn in range(3):
+        world.answers[A] = [f"203.{turn}.0.{number}" for number in range(200)]
+        await world.names.refresh({A})
+        world.seconds += ASK_SECONDS
+    assert len(world.leads_to()) == MOST_ADDRESSES
+    assert {f"203.2.0.{number}" for number in range(200)} < set(world.leads_to())
+
+
+async def test_a_daemon_that_comes_back_knows_them_and_one_with_a_broken_file_asks(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.answers[A] = ["203.0.113.1"]
+    await world.names.learn({A})
+    world.names = world.begin()
+    assert world.leads_to() == ["203.0.113.1"]
+    world.file.write_text("[{")
+    world.names = world.begin()
+    assert world.leads_to() == []
+    assert await world.names.learn({A}) == ()
+
+
+async def test_what_nobody_wants_is_forgotten_after_the_time_of_a_deployment(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.answers[A] = ["203.0.113.1"]
+    await world.names.learn({A})
+    await world.names.refresh(())
+    assert world.leads_to() == ["203.0.113.1"]
+    world.seconds += KEEP_SECONDS + 1
+    await world.names.refresh(())
+    assert world.leads_to() == []
+
+
+async def test_a_full_disk_ends_nothing(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    world.file.with_suffix(".new").mkdir()
+    world.answers[A] = ["203.0.113.1"]
+    assert await world.names.learn({A}) == ()
+
+
+@pytest.mark.looptime
+async def test_a_name_server_that_never_answers_holds_nobody_up(tmp_path: Path) -> None:
+    world = World(tmp_path)
+
+    async def never(name: str) -> Sequence[Address]:
+        if name == A:
+            await asyncio.Event().wait()
+        return [ip_address("203.0.113.9")]
+
+    names = OutboundNames(tmp_path / "other.json", (), never, lambda: world.seconds)
+    began = asyncio.get_running_loop().time()
+    assert await names.learn({A, "b.example"}) == (A,)
+    assert asyncio.get_running_loop().time() - began == LIMIT_SECONDS
