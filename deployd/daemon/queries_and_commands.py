@@ -49,6 +49,7 @@ from deployd.queries.tickets import TicketQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
 from deployd.queries.versions import VersionQueries
+from deployd.settings import ProjectSettings
 from deployd.slugs.compare import SlugComparison
 from deployd.upkeep.access_tail import AT_ONCE
 
@@ -123,8 +124,12 @@ def _health(daemon: Daemon) -> Health:
 
 
 def _comparisons(daemon: Daemon, environments: EnvironmentQueries) -> ComparisonQueries:
-    resources, settings = daemon.resources, daemon.settings
+    resources, settings, facts = daemon.resources, daemon.settings, daemon.host.facts
+
+    async def as_seen(project: ProjectSettings, branch: str) -> ProjectSettings:
+        return await facts.with_variables(project, branch, await facts.variables_now(project, branch))
+
     return ComparisonQueries(
         resources.store, settings, environments, resources.code, SlugComparison(resources.slugs, settings.run),
-        resources.masker.mask,
+        resources.masker.mask, as_seen,
     )

@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 from deployd.activity.secret_forms import SHORTEST, is_maskable
 from deployd.environment.application_json import application_json
 from deployd.environment.exec_limits import MOST_VALUE_BYTES, value_bytes
+from deployd.environment.kept_variables import SeenVariables
 from deployd.environment.platform import encoded, routes_json
 from deployd.environment.routes import Resolved, routes_of
 from deployd.environment.variables import Variables, doubtful_variables, variables_of
@@ -46,6 +47,8 @@ class Candidate:
     config: ProjectConfig
     anew: bool = False
     """Everything is built, also what was built before with the same input."""
+    variables: SeenVariables | None = None
+    """Of those that people set; None: those of now. A `place` whose project has them already says which these are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +88,7 @@ async def find_wanted(
     Raises:
         ConfigurationRefused: It asks for a runtime or a service that this host does not have.
     """
+    candidate, seen = await _with_variables(host, candidate)
     place, config = candidate.place, candidate.config
     project = place.project
     nearest = host.settings.takes_nearest(project)
@@ -105,11 +109,22 @@ async def find_wanted(
             candidate.activity, candidate.commit, tuple(version for version, _ in apps), tuple(services),
             tuple(route.url for route in routes.routes),
             await host.facts.uid(project.id),
+            seen,
         ),
         tuple(wanted for _, wanted in apps),
         wanted_services(host.settings, config, services),
         (*warnings, *routes.warnings, *cannot_be_masked(project), *doubtful_variables(project)),
     )
+
+
+async def _with_variables(host: Host, candidate: Candidate) -> tuple[Candidate, SeenVariables]:
+    """The same, in a project as its environment sees it; with which variables that is."""
+    if candidate.variables is not None:
+        return candidate, candidate.variables
+    place = candidate.place
+    seen = await host.facts.variables_now(place.project, place.branch)
+    project = await host.facts.with_variables(place.project, place.branch, seen)
+    return replace(candidate, place=replace(place, project=project)), seen
 
 
 def wanted_services(

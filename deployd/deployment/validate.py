@@ -152,8 +152,11 @@ async def _earlier(
     if earlier is None:
         raise CommitGone(f"there is no version {target} to go back to", hint="`deployd activities` shows what there is")
     apps_then = tuple(replace(app, made_by=None) for app in earlier.apps)
-    version = Version(deployment.id, earlier.commit, apps_then, earlier.services, earlier.routes,
-                      await host.facts.uid(deployment.project.id))
+    version = Version(
+        deployment.id, earlier.commit, apps_then, earlier.services, earlier.routes,
+        await host.facts.uid(deployment.project.id),
+        await host.facts.variables_now(deployment.project, deployment.branch),
+    )
     return version, *await wanted_again(host, config, earlier)
 
 
