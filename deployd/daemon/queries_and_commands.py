@@ -20,6 +20,7 @@ from deployd.commands.repeats import RepeatCommands
 from deployd.commands.rests import RestCommands
 from deployd.commands.sessions import Sessions
 from deployd.commands.tickets import TicketCommands
+from deployd.commands.variables import Sealed, VariableCommands
 from deployd.daemon.composition import Daemon
 from deployd.daemon.health import collected, degraded, footing, measured, meters
 from deployd.queries.access_logs import AccessLogQueries
@@ -48,6 +49,8 @@ from deployd.queries.stays import StayQueries
 from deployd.queries.tickets import TicketQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
+from deployd.queries.variable_effects import VariableEffects
+from deployd.queries.variables import VariableQueries
 from deployd.queries.versions import VersionQueries
 from deployd.settings import ProjectSettings
 from deployd.slugs.compare import SlugComparison
@@ -92,6 +95,9 @@ def queries_of(daemon: Daemon, directory: Directory) -> Queries:
         people=PeopleQueries(directory, clock.now),
         ssh=SshQueries(settings, process.ssh.seen, process.ssh.troubles),
         stays=StayQueries(store),
+        variables=VariableQueries(
+            store, daemon.host, environments, daemon.resources.sealer, daemon.resources.masker.mask,
+        ),
     )
 
 
@@ -100,6 +106,7 @@ def commands_of(
 ) -> Commands:
     """What can be done."""
     store, host, requests = daemon.resources.store, daemon.host, daemon.activities.requests
+    sealed = Sealed(daemon.resources.sealer, daemon.resources.masker)
     return Commands(
         environments=EnvironmentCommands(store, host, queries.environments, requests),
         rests=RestCommands(store, host, queries.environments, requests),
@@ -114,6 +121,9 @@ def commands_of(
         activities=ActivityCommands(store, daemon.activities.lanes),
         housekeeping=HousekeepingCommands(daemon.upkeep.collector),
         tickets=TicketCommands(store, host, daemon.activities.lanes, requests, queries.tickets, directory),
+        variables=VariableCommands(
+            store, host, queries.environments, requests, sealed, VariableEffects(store, host, sealed.sealer),
+        ),
     )
 
 

@@ -19,7 +19,7 @@ from deployd.environment.variables import Variables, doubtful_variables, variabl
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId
 from deployd.plan import KeyParts, WantedApp, WantedService
-from deployd.project.model import Application, ProjectConfig, Service
+from deployd.project.model import Application, Json, ProjectConfig, Service
 from deployd.release.applications.kernel_limits import too_large_to_start
 from deployd.release.configuration_refused import ConfigurationRefused
 from deployd.release.digests import digest, service_digest
@@ -177,8 +177,7 @@ async def _app_version(host: Host, candidate: Candidate, app: Application, image
         host.code.tree(project.id, commit, app.root),
     ])
     settings = build_part(app)
-    variables = build_variables(project, app, branch)
-    visible = {"environment": dict(variables.environment), "platform": dict(variables.platform)}
+    visible = _visible_in_builds(project, app, branch)
     parts = KeyParts(listing, digest(settings), digest(visible), image_id, str(RECIPE_VERSION))
     return AppVersion(
         app.name,
@@ -201,6 +200,17 @@ async def _service_version(
         image_id, number = await host.images.ensure(choice.entry, tell), choice.version
     kind = f"{service.kind}:{number}"   # what runs: its data are in the format of that version
     return ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id))
+
+
+def variable_digests(project: ProjectSettings, app: Application, branch: str) -> tuple[str, str]:
+    """(of the variables that its build sees, of all that it sees when it runs), as versions have them: whoever compares
+    knows what another value would build and start anew."""
+    return digest(_visible_in_builds(project, app, branch)), _running_digest(project, app, branch)
+
+
+def _visible_in_builds(project: ProjectSettings, app: Application, branch: str) -> dict[str, dict[str, Json]]:
+    variables = build_variables(project, app, branch)
+    return {"environment": dict(variables.environment), "platform": dict(variables.platform)}
 
 
 def _running_digest(project: ProjectSettings, app: Application, branch: str) -> str:

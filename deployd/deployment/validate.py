@@ -46,6 +46,8 @@ async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
         Transient: The remote could not be reached, or does not show what was pushed.
     """
     activity = deployment.activity
+    if activity.trigger.said:
+        tell.line(activity.trigger.said)
     if activity.trigger.how in FORGES:
         commit = await _tip_of_remote(deployment, host, tell)
     elif deployment.mode.target is Target.LIVE:

@@ -21,6 +21,11 @@ OF_PLATFORM = ("APPLICATION", "APPLICATION_NAME", "BRANCH", "ENVIRONMENT", "ENVI
                "PROJECT_ENTROPY", "RELATIONSHIPS", "ROUTES", "TREE_ID", "VARIABLES")
 
 
+def may_be_secret(name: str, text: str) -> bool:
+    """Whether a variable looks like a secret that nobody marked as one."""
+    return MAY_BE_SECRET.search(name) is not None or SECRET_VALUE.search(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class ShownVariable:
     name: str
@@ -47,7 +52,7 @@ def variables_shown(
         of = next((of for of, level in levels if name in level), "application")
         secret = any(level[name].sensitive for _, level in levels if name in level)
         text = as_text(value)
-        hidden = secret or MAY_BE_SECRET.search(name) or SECRET_VALUE.search(text)
+        hidden = secret or may_be_secret(name, text)
         shown.append(ShownVariable(name.removeprefix("env:"), None if hidden else text[:LONGEST_VALUE], of))
     return (*shown, *_of_platform(app, branch, prefix))
 

@@ -183,8 +183,11 @@ def kept_live_versions(connection: sqlite3.Connection, project: ProjectId) -> li
 
 
 def parents_named(connection: sqlite3.Connection, project: ProjectId) -> dict[str, str]:
-    """{branch: its parent}, where somebody named one"""
-    rows = connection.execute("SELECT branch, parent FROM environments WHERE project = ? AND parent != ''", (project,))
+    """{branch: its parent}, where somebody named one that is there"""
+    rows = connection.execute(
+        "SELECT branch, parent FROM environments WHERE project = ?1 AND parent IN"
+        " (SELECT branch FROM environments WHERE project = ?1)", (project,),
+    )
     return dict(rows.fetchall())
 
 
