@@ -21,7 +21,10 @@ class Action(Enum):
     CANCEL = "end an activity before its switch, or try its undo again"
     PREVIEW = "see a new version while visitors wait for it"
     READ_MAIL = "read mails of applications: there are links to reset passwords in them"
-    READ_VARIABLES = "read what variables of the settings are: who may only look has the repository, and no shell"
+    READ_VARIABLES = "read what variables are: who may only look has the repository, and no shell"
+    PLAN_VARIABLES = "ask what a change of variables would build and start anew"
+    SET_VARIABLES = "set variables of environments"
+    SET_SHARED_VARIABLES = "set variables of the project, and of protected environments"
     READ_AUDIT = "read who changed what, and from where"
     SHELL = "be in a running application, and reach its mounts"
     TUNNEL = "reach the services of an environment"
@@ -46,6 +49,9 @@ LEAST: Mapping[Action, Role] = {
     Action.PREVIEW: Role.CONTRIBUTOR,
     Action.READ_MAIL: Role.CONTRIBUTOR,
     Action.READ_VARIABLES: Role.CONTRIBUTOR,
+    Action.PLAN_VARIABLES: Role.CONTRIBUTOR,
+    Action.SET_VARIABLES: Role.CONTRIBUTOR,
+    Action.SET_SHARED_VARIABLES: Role.ADMIN,
     Action.READ_AUDIT: Role.CONTRIBUTOR,
     Action.SHELL: Role.CONTRIBUTOR,
     Action.TUNNEL: Role.CONTRIBUTOR,

@@ -33,12 +33,13 @@ from deployd.api.resources.stays import stays
 from deployd.api.resources.tickets import tickets
 from deployd.api.resources.traffic import traffic
 from deployd.api.resources.usage import usage
+from deployd.api.resources.variables import variables
 from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
-    daemon, projects, plans, environments, parts, crons, locks, tickets, rests, passes, traffic, access_logs, output,
-    mails, usage, certificates, activities, housekeeping, audit, sessions, changes, host, comparisons, people, ssh,
-    stays,
+    daemon, projects, plans, environments, parts, variables, crons, locks, tickets, rests, passes, traffic,
+    access_logs, output, mails, usage, certificates, activities, housekeeping, audit, sessions, changes, host,
+    comparisons, people, ssh, stays,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {
     route: handler for resource in RESOURCES for route, handler in resource.handlers.items()

@@ -19,6 +19,8 @@ COMMANDS = {
                      "Environments, what is live in them and where to look at it."),
     "environment": ("deployd.cli.environment:environment",
                     "Activate, deactivate, pause or wake an environment; give it a title or a parent."),
+    "variable": ("deployd.cli.variable:variable",
+                 "Variables of a project or an environment: list, get, set, create, update, delete."),
     "activities": ("deployd.cli.activities:activities", "Pushes, redeploys and rollbacks, newest first."),
     "log": ("deployd.cli.activities:log", "The log of an activity; without a number, of the newest one."),
     "access-log": ("deployd.cli.access_log:access_log", "Requests of an environment's visitors, oldest first."),

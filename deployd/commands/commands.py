@@ -17,6 +17,7 @@ from deployd.commands.repeats import RepeatCommands
 from deployd.commands.rests import RestCommands
 from deployd.commands.sessions import Sessions
 from deployd.commands.tickets import TicketCommands
+from deployd.commands.variables import VariableCommands
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,3 +35,4 @@ class Commands:
     activities: ActivityCommands
     housekeeping: HousekeepingCommands
     tickets: TicketCommands
+    variables: VariableCommands

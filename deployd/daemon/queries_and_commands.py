@@ -20,6 +20,7 @@ from deployd.commands.repeats import RepeatCommands
 from deployd.commands.rests import RestCommands
 from deployd.commands.sessions import Sessions
 from deployd.commands.tickets import TicketCommands
+from deployd.commands.variables import Sealed, VariableCommands
 from deployd.daemon.composition import Daemon
 from deployd.daemon.health import collected, degraded, footing, measured, meters
 from deployd.queries.access_logs import AccessLogQueries
@@ -48,7 +49,10 @@ from deployd.queries.stays import StayQueries
 from deployd.queries.tickets import TicketQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
+from deployd.queries.variable_effects import VariableEffects
+from deployd.queries.variables import VariableQueries
 from deployd.queries.versions import VersionQueries
+from deployd.settings import ProjectSettings
 from deployd.slugs.compare import SlugComparison
 from deployd.upkeep.access_tail import AT_ONCE
 
@@ -91,6 +95,9 @@ def queries_of(daemon: Daemon, directory: Directory) -> Queries:
         people=PeopleQueries(directory, clock.now),
         ssh=SshQueries(settings, process.ssh.seen, process.ssh.troubles),
         stays=StayQueries(store),
+        variables=VariableQueries(
+            store, daemon.host, environments, daemon.resources.sealer, daemon.resources.masker.mask,
+        ),
     )
 
 
@@ -99,6 +106,7 @@ def commands_of(
 ) -> Commands:
     """What can be done."""
     store, host, requests = daemon.resources.store, daemon.host, daemon.activities.requests
+    sealed = Sealed(daemon.resources.sealer, daemon.resources.masker)
     return Commands(
         environments=EnvironmentCommands(store, host, queries.environments, requests),
         rests=RestCommands(store, host, queries.environments, requests),
@@ -113,6 +121,9 @@ def commands_of(
         activities=ActivityCommands(store, daemon.activities.lanes),
         housekeeping=HousekeepingCommands(daemon.upkeep.collector),
         tickets=TicketCommands(store, host, daemon.activities.lanes, requests, queries.tickets, directory),
+        variables=VariableCommands(
+            store, host, queries.environments, requests, sealed, VariableEffects(store, host, sealed.sealer),
+        ),
     )
 
 
@@ -123,8 +134,12 @@ def _health(daemon: Daemon) -> Health:
 
 
 def _comparisons(daemon: Daemon, environments: EnvironmentQueries) -> ComparisonQueries:
-    resources, settings = daemon.resources, daemon.settings
+    resources, settings, facts = daemon.resources, daemon.settings, daemon.host.facts
+
+    async def as_seen(project: ProjectSettings, branch: str) -> ProjectSettings:
+        return await facts.with_variables(project, branch, await facts.variables_now(project, branch))
+
     return ComparisonQueries(
         resources.store, settings, environments, resources.code, SlugComparison(resources.slugs, settings.run),
-        resources.masker.mask,
+        resources.masker.mask, as_seen,
     )

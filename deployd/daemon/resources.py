@@ -39,6 +39,7 @@ from deployd.slugs.archive import SlugStore
 from deployd.state.sealing import Sealer
 from deployd.state.secrets import all_secrets, secrets_named
 from deployd.state.store import Store, open_store
+from deployd.state.variables import sensitive_values
 from deployd.units import MEGABYTE
 from deployd.upkeep.firewall import FirewallManager
 
@@ -110,7 +111,7 @@ async def _open_secrets(store: Store, settings: Settings, masker: Masker) -> Sea
     """Have the key to what is sealed; what it opens is masked, and root's passwords are laid out."""
     sealer = await open_sealer(store, settings)
     # A hook that outlived the last daemon may print one.
-    masker.learn(await store.read(lambda db: all_secrets(db, sealer)))
+    masker.learn(await store.read(lambda db: [*all_secrets(db, sealer), *sensitive_values(db, sealer)]))
     await lay_out_secrets(settings.run, await store.read(lambda db: secrets_named(db, sealer, ROOT)))
     return sealer
 

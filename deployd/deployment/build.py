@@ -215,7 +215,10 @@ async def _build_container(
         deployment.project.id, await host.facts.entropy(deployment.project.id), deployment.environment.name,
         deployment.branch, deployment.type, version.tree,
     )
-    values = build_environment(app, about, build_variables(deployment.project, app, deployment.branch))
+    seen = await host.facts.with_variables(
+        deployment.project, deployment.branch, deployment.planned.version.variables,
+    )
+    values = build_environment(app, about, build_variables(seen, app, deployment.branch))
     refuse_too_large(f"the build of {app.name}", values, app.place)
     trust = host.settings.build.trust_store == "host" and await asyncio.to_thread(STORE.is_file)
     certificates = dict.fromkeys(VARIABLES, str(STORE)) if trust else {}

@@ -12,13 +12,14 @@ from dataclasses import dataclass, replace
 from deployd.activity.secret_forms import SHORTEST, is_maskable
 from deployd.environment.application_json import application_json
 from deployd.environment.exec_limits import MOST_VALUE_BYTES, value_bytes
+from deployd.environment.kept_variables import SeenVariables
 from deployd.environment.platform import encoded, routes_json
 from deployd.environment.routes import Resolved, routes_of
 from deployd.environment.variables import Variables, doubtful_variables, variables_of
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId
 from deployd.plan import KeyParts, WantedApp, WantedService
-from deployd.project.model import Application, ProjectConfig, Service
+from deployd.project.model import Application, Json, ProjectConfig, Service
 from deployd.release.applications.instance_count import instances_of
 from deployd.release.applications.kernel_limits import too_large_to_start
 from deployd.release.configuration_refused import ConfigurationRefused
@@ -48,6 +49,8 @@ class Candidate:
     config: ProjectConfig
     anew: bool = False
     """Everything is built, also what was built before with the same input."""
+    variables: SeenVariables | None = None
+    """Of those that people set; None: those of now. A `place` whose project has them already says which these are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +90,7 @@ async def find_wanted(
     Raises:
         ConfigurationRefused: It asks for a runtime or a service that this host does not have.
     """
+    candidate, seen = await _with_variables(host, candidate)
     place, config = candidate.place, candidate.config
     project = place.project
     kept = kept_versions(live.services if live else (), config.services)
@@ -109,11 +113,22 @@ async def find_wanted(
             candidate.activity, candidate.commit, tuple(version for version, _ in apps), tuple(services),
             tuple(route.url for route in routes.routes),
             await host.facts.uid(project.id),
+            seen,
         ),
         tuple(wanted for _, wanted in apps),
         wanted_services(host.settings, config, services),
         (*warnings, *routes.warnings, *cannot_be_masked(project), *doubtful_variables(project)),
     )
+
+
+async def _with_variables(host: Host, candidate: Candidate) -> tuple[Candidate, SeenVariables]:
+    """The same, in a project as its environment sees it; with which variables that is."""
+    if candidate.variables is not None:
+        return candidate, candidate.variables
+    place = candidate.place
+    seen = await host.facts.variables_now(place.project, place.branch)
+    project = await host.facts.with_variables(place.project, place.branch, seen)
+    return replace(candidate, place=replace(place, project=project)), seen
 
 
 def wanted_services(
@@ -166,8 +181,7 @@ async def _app_version(host: Host, candidate: Candidate, app: Application, image
         host.code.tree(project.id, commit, app.root),
     ])
     settings = build_part(app)
-    variables = build_variables(project, app, branch)
-    visible = {"environment": dict(variables.environment), "platform": dict(variables.platform)}
+    visible = _visible_in_builds(project, app, branch)
     parts = KeyParts(listing, digest(settings), digest(visible), image_id, str(RECIPE_VERSION))
     return AppVersion(
         app.name,
@@ -191,6 +205,17 @@ async def _service_version(
         image_id, number = await host.images.ensure(choice.entry, tell), choice.version
     kind = f"{service.kind}:{number}"   # what runs: its data are in the format of that version
     return ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id))
+
+
+def variable_digests(project: ProjectSettings, app: Application, branch: str) -> tuple[str, str]:
+    """(of the variables that its build sees, of all that it sees when it runs), as versions have them: whoever compares
+    knows what another value would build and start anew."""
+    return digest(_visible_in_builds(project, app, branch)), _running_digest(project, app, branch)
+
+
+def _visible_in_builds(project: ProjectSettings, app: Application, branch: str) -> dict[str, dict[str, Json]]:
+    variables = build_variables(project, app, branch)
+    return {"environment": dict(variables.environment), "platform": dict(variables.platform)}
 
 
 def _running_digest(project: ProjectSettings, app: Application, branch: str) -> str:

@@ -41,6 +41,11 @@ PROMOTE = DeploymentKind(
     asks_gate=True,
 )
 REDEPLOY = DeploymentKind("redeploy", steps.PUSHES, _deploys(Target.LIVE, starts_anew=True), REPORTS, _AFTERWARDS)
+VARIABLE = DeploymentKind(
+    "variable", steps.PUSHES, _deploys(Target.LIVE, waits_for_unlock=True), REPORTS, _AFTERWARDS,
+    needs_environment=True, supersedes=True,
+)
+"""What is live with the variables of now. Nothing that they do not change is built or started anew."""
 ROLLBACK = replace(_ROLLBACK, afterwards=_AFTERWARDS)
 DELETE = DeploymentKind(
     "delete", (steps.DELETE,), _deploys(Target.NOTHING), ends_environment=True, has_reserve=True,
@@ -66,5 +71,5 @@ PURGE = DeploymentKind(
 )
 
 KINDS = {kind.name: kind for kind in (
-    PUSH, PROMOTE, REDEPLOY, ROLLBACK, ACTIVATE, PAUSE, DEACTIVATE, WAKE, DELETE, PURGE,
+    PUSH, PROMOTE, REDEPLOY, VARIABLE, ROLLBACK, ACTIVATE, PAUSE, DEACTIVATE, WAKE, DELETE, PURGE,
 )}

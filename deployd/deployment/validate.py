@@ -48,6 +48,8 @@ async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
         Transient: The remote could not be reached, or does not show what was pushed.
     """
     activity = deployment.activity
+    if activity.trigger.said:
+        tell.line(activity.trigger.said)
     if activity.trigger.how in FORGES:
         commit = await _tip_of_remote(deployment, host, tell)
     elif deployment.mode.target is Target.LIVE:
@@ -167,8 +169,11 @@ async def _earlier(
     if earlier is None:
         raise CommitGone(f"there is no version {target} to go back to", hint="`deployd activities` shows what there is")
     apps_then = tuple(replace(app, made_by=None) for app in earlier.apps)
-    version = Version(deployment.id, earlier.commit, apps_then, earlier.services, earlier.routes,
-                      await host.facts.uid(deployment.project.id))
+    version = Version(
+        deployment.id, earlier.commit, apps_then, earlier.services, earlier.routes,
+        await host.facts.uid(deployment.project.id),
+        await host.facts.variables_now(deployment.project, deployment.branch),
+    )
     return version, *await wanted_again(host, config, earlier)
 
 

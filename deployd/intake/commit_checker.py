@@ -44,8 +44,11 @@ class CommitChecker:
         errors: list[DeployError] = [refusal.error for refusal in refusals]
         environment = Source(project.id, branch).environment
         routes = routes_of(self._host.settings, project, environment, branch, result.config)
+        seen = await self._host.facts.with_variables(
+            project, branch, await self._host.facts.variables_now(project, branch),
+        )
         errors += wrong_routes(routes) or await asyncio.to_thread(   # a large one takes a tenth of a second
-            too_large_to_start, result.config, project, branch, routes.routes,
+            too_large_to_start, result.config, seen, branch, routes.routes,
         )
         try:
             prefetched = await self._code.prefetch_submodules(project, commit, result.config, env)

@@ -96,7 +96,7 @@ def describe(version: Version, config: ProjectConfig | None, project: ProjectSet
     """
     Args:
         config: What its files say; None: they cannot be read any more, and what they alone say is not compared.
-        project: The settings as they are now: those of its time are not kept.
+        project: Settings and variables as they are now: those of its time are not kept.
     """
     configured = {app.name: app for app in config.applications} if config else {}
     sections = {

@@ -129,6 +129,9 @@ class PartQueries:
             return PartsShape(project=found.project, environment=found.name, activity=None)
         config = await read_config(release, self._host)
         routes = routes_of(self._host.settings, release.project, found.id, found.branch, config).routes
+        release = replace(release, project=await self._host.facts.with_variables(
+            release.project, release.branch, release.version.variables,
+        ))
         return PartsShape(
             project=found.project, environment=found.name, activity=release.id,
             routes=tuple(map(_route, routes)),

@@ -29,6 +29,7 @@ from deployd.queries.stays import StayQueries
 from deployd.queries.tickets import TicketQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
+from deployd.queries.variables import VariableQueries
 from deployd.queries.versions import VersionQueries
 
 
@@ -60,3 +61,4 @@ class Queries:
     people: PeopleQueries
     ssh: SshQueries
     stays: StayQueries
+    variables: VariableQueries

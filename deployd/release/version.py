@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from deployd.environment.kept_variables import NO_VARIABLES, SeenVariables
 from deployd.ids import ActivityId, CommitId, SlugKey
 from deployd.plan import KeyParts, Live, LiveApp, LiveService
 
@@ -64,6 +65,8 @@ class Version:
     """URLs."""
     uid: int = FIRST_UID
     """Number of the user (and group) that its containers run as; versions from before each project had one lack it."""
+    variables: SeenVariables = NO_VARIABLES
+    """Which of those that people set it was deployed with: its containers are made with these, whenever they are."""
 
     @property
     def user(self) -> str:

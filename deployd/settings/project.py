@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, field_validator
 
 from deployd.forges.known import FORGES
 from deployd.ids import ProjectId
@@ -19,7 +19,7 @@ from deployd.settings.limits import Shares
 from deployd.settings.mail import MailRelay
 from deployd.settings.protection import Protected, Protection
 from deployd.settings.valid import PROJECT_ID
-from deployd.settings.variables import Variable, Variables
+from deployd.settings.variables import Variable, VariableLevel, Variables
 
 if TYPE_CHECKING:
     ForgeName = str
@@ -167,6 +167,8 @@ class ProjectSettings(Frozen):
     access: Access = Access()
     instances: Instances = Field(default_factory=dict)
     """{application: how often it runs in production}; before what the repository says."""
+    _kept_variables: tuple[VariableLevel, ...] = PrivateAttr(())
+    """What people set without the settings; of one environment, as it was at one time."""
 
     @field_validator("id")
     @classmethod
@@ -203,6 +205,27 @@ class ProjectSettings(Frozen):
     def environment_variables(self, branch: str) -> dict[str, Variable]:
         """Variables of one environment; they win over the project's."""
         return self.environments[branch].variables if branch in self.environments else {}
+
+    def with_kept_variables(self, levels: tuple[VariableLevel, ...]) -> ProjectSettings:
+        """The same, as one environment of it sees it.
+
+        Args:
+            levels: What is kept of variables of the project and of that environment, the farthest first.
+        """
+        seen = self.model_copy()
+        seen._kept_variables = levels
+        return seen
+
+    def variable_levels(self, branch: str) -> tuple[VariableLevel, ...]:
+        """All variables of project and environment, a later level wins: the project's before the environment's, what it
+        inherits before its own, and of each what is kept before what the operator wrote."""
+        kept = self._kept_variables
+        return (
+            *(level for level in kept if level.level == "project"),
+            VariableLevel("project", "settings", self.variables),
+            *(level for level in kept if level.level == "environment"),
+            VariableLevel("environment", "settings", self.environment_variables(branch), branch),
+        )
 
     def access_to(self, branch: str) -> HttpAccess:
         """Who may see the environment of a branch."""
@@ -252,6 +275,8 @@ class ProjectSettings(Frozen):
         """{key in the settings: value} of all variables that must not be read in a log."""
         levels = {"variables": self.variables} | {
             f"environments.{branch}.variables": item.variables for branch, item in self.environments.items()
+        } | {
+            f"variables of {level.of or 'the project'}": level.variables for level in self._kept_variables
         }
         return {
             f"{key}.{name}": variable.value

@@ -38,6 +38,12 @@ class Trigger:
     """Rollbacks: the activity whose version is wanted again."""
     anew: bool = False
     """Everything is built, with an empty cache."""
+    app: str = ""
+    """Operations: whose it is."""
+    operation: str = ""
+    """Operations: its name."""
+    said: str = ""
+    """What is wanted, for people, where the kind alone does not say it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -83,6 +83,7 @@ from deployd.upkeep.traffic import Visits
 from deployd.upkeep.traffic_history import History, Point
 from tests.doubles.store import MemoryStore
 from tests.doubles.tickets import FakeTickets
+from tests.doubles.variables import FakeVariables
 
 MAIL = "From: a@shop.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nEs grüßt\r\nder Laden\r\n".encode()
 AT = "2026-05-04T10:00:00+00:00"
@@ -298,6 +299,7 @@ class FakeQueries:
     """What was to be done, planned or collected."""
     plan_lines: list[str] = field(default_factory=lambda: ["app: build (no slug yet)"])
     tickets: FakeTickets = field(default_factory=FakeTickets)
+    variables: FakeVariables = field(default_factory=FakeVariables)
 
     @cached_property
     def store(self) -> MemoryStore:
@@ -345,7 +347,9 @@ class FakeQueries:
         }
         people = PeopleQueries(self.directory, FixedClock().now)
         made = {noun: cast(Any, SimpleNamespace(**asked)) for noun, asked in nouns.items()}
-        return Queries(**made, people=people, tickets=cast(Any, self.tickets))
+        return Queries(
+            **made, people=people, tickets=cast(Any, self.tickets), variables=cast(Any, self.variables),
+        )
 
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         status = StatusShape(
@@ -570,7 +574,10 @@ class FakeCommands:
             "audit": {"noting": audited.noting, "note": audited.note}, "repeats": {"once": repeated.once},
         }
         made = {noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()}
-        return Commands(**made, people=self.people, tickets=cast(Any, self.queries.tickets))
+        return Commands(
+            **made, people=self.people, tickets=cast(Any, self.queries.tickets),
+            variables=cast(Any, self.queries.variables),
+        )
 
     @cached_property
     def people(self) -> PeopleCommands:

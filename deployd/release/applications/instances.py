@@ -73,7 +73,8 @@ async def describe_instance(
     version = release.version.app(app.name)
     assert version is not None, app.name
     project, environment = release.project.id, release.environment
-    variables = variables_of(app, instance, release.project, release.branch, building=False)
+    settings = await host.facts.with_variables(release.project, release.branch, release.version.variables)
+    variables = variables_of(app, instance, settings, release.branch, building=False)
     about = About(
         project, await host.facts.entropy(project), environment.name, release.branch, release.type, version.tree,
     )

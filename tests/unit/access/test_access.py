@@ -9,7 +9,8 @@ from deployd.access.caller import NOBODY, Caller
 from deployd.access.errors import Forbidden, NotFound
 from deployd.access.roles import EVERY, Role, capped
 
-ADMINS = {Action.SKIP_UNDO, Action.COLLECT, Action.EMERGENCY, Action.MANAGE_PEOPLE}
+ADMINS = {Action.SKIP_UNDO, Action.COLLECT, Action.EMERGENCY, Action.MANAGE_PEOPLE,
+          Action.SET_SHARED_VARIABLES}
 MAY = {
     "viewer": {Action.SEE, Action.PLAN},
     "contributor": set(Action) - ADMINS - {Action.APPROVE},

@@ -298,8 +298,10 @@ async def test_every_answer_is_as_the_document_describes_it(client: Client) -> N
     asked = set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            url = path.format(id=1, project="shop", environment="main", person="anna", ticket=1)
-            data = json.dumps(bodies_of.get(path, {})) if method == "post" else None
+            url = path.format(
+                id=1, project="shop", environment="main", person="anna", ticket=1, variable="env:COLOUR",
+            )
+            data = json.dumps(bodies_of.get(path, {})) if method in ("post", "put") else None
             async with client.request(method, url, headers=ADA, data=data) as answer:
                 if answer.content_type == "text/event-stream":   # test_api_events.py
                     asked.add(f"{method.upper()} {path}")
