@@ -8,6 +8,7 @@ from deployd.engine.names import PART, ROLE
 from deployd.environment.domains import cookies_within
 from deployd.environment.naming import shared_domain
 from deployd.environment.routes import Resolved, ResolvedRoute, domains_of, routes_of
+from deployd.project.model import ProjectConfig
 from deployd.release.applications.web_server import WEB_PORT
 from deployd.release.configuration import read_config
 from deployd.release.digests import service_port
@@ -16,6 +17,7 @@ from deployd.release.fingerprint import live_containers, routes_origin
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.release.services.fronts import backends_of, fronts_of, is_turned
 from deployd.router.table import Access, AddressRule, Asleep, Route, RouteSet, Target
 from deployd.settings import HttpAccess, Settings
 
@@ -33,6 +35,7 @@ async def route_set(release: Release, host: Host) -> RouteSet:
         if address and role in ("service", "web"):
             part = container.labels[PART]
             targets[part] = Target(address, WEB_PORT if role == "web" else ports.get(part, 0), container.name)
+    targets |= await _past_fronts(release, host, config)
     router_ports = tuple(filter(None, (host.settings.router.http_port, host.settings.router.https_port)))
     lead_outside = any(route.type == "proxy" for route in resolved.routes)
     return RouteSet(
@@ -44,6 +47,17 @@ async def route_set(release: Release, host: Host) -> RouteSet:
         access=_access(release.project.access_to(release.branch)),
         origin="" if lead_outside else routes_origin(host.settings, release.project, version, containers, network),
     )
+
+
+async def _past_fronts(release: Release, host: Host, config: ProjectConfig) -> dict[str, Target]:
+    """Straight to what stands behind a service that leads to another version yet: by its first relationship."""
+    found: dict[str, Target] = {}
+    for service, _ in fronts_of(config):
+        if not await is_turned(release, host, service):
+            behind = [item for group in (await backends_of(release, host, service)).values() for item in group]
+            if behind:
+                found[service.name] = Target(behind[0].address, WEB_PORT, behind[0].container)
+    return found
 
 
 async def asleep_routes(release: Release, host: Host, *, quiet_seconds: float = 0.0) -> RouteSet:

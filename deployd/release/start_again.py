@@ -32,6 +32,7 @@ from deployd.release.network import ensure_network, fixed_addresses
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.release.services.fronts import turn_fronts
 from deployd.release.services.service import (
     READY_SECONDS,
     Wanted,
@@ -60,6 +61,7 @@ async def start_release(release: Release, host: Host) -> None:
     ])
     for app in in_order_of_need(config):
         await _start_application(start, app)
+    await turn_fronts(release, host)   # a web server that was made anew may have another address
 
 
 async def wait_until_release_answers(release: Release, host: Host) -> None:

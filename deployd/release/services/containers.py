@@ -8,6 +8,7 @@ from deployd.environment.relationships import Credential
 from deployd.project.model import Service
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.release.services.fronts import folder_bind
 from deployd.release.services.secrets import ROOT, ensure_secret_files, secret_file
 from deployd.release.version import ServiceVersion
 from deployd.services.families import family_of
@@ -39,7 +40,7 @@ async def service_container(
         command=parts.command,
         environment={**parts.environment, **dict.fromkeys(parts.secret_environment, SECRET_FILE)},
         network=Network(names.network, address, (service.name,)),
-        binds=(*data, *files),
+        binds=(*data, *files, *folder_bind(release, host, service)),
         tmpfs=parts.tmpfs,
         capabilities=parts.capabilities,
         memory_bytes=size.memory_mb * MEGABYTE,
