@@ -30,6 +30,7 @@ from deployd.release.images_missing import instead_of
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.routes import route_set
+from deployd.release.services.fronts import load_fronts, turn_fronts
 from deployd.release.services.service import remove_set_aside
 from deployd.release.version_removal import remove_version, unmount_unused, versions_there
 from deployd.router.control import RouterUnanswered
@@ -51,16 +52,24 @@ async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> 
 
     Raises:
         NotAnswering: One does not; its last output is the evidence.
+        FrontNotTurned: A service before them does not take what it is to do.
         AnswersWithError: One answers visitors with an error, where the settings want it to do better.
         SmokeTestFailed: The version does not pass a smoke test that is asked before the switch.
     """
     config = await read_config(deployment.release, host)
     await start_further(deployment.release, host, config, tell)
     await in_parallel(_answering(deployment, host, app) for app in config.applications)
+    await load_fronts(deployment.release, host)
     routes = await route_set(deployment.release, host)   # what is wrong with them comes out while there is a way back
     await refuse_errors(deployment.release, host, routes)
     await ask_before_switch(deployment, host, tell)
     return Healthy(tuple(app.name for app in config.applications))
+
+
+async def turn_back(deployment: Deployment, host: Host, tell: Tell) -> None:
+    """Undo: services before the applications lead to the version before, whose containers are there yet."""
+    if deployment.before is not None:
+        await turn_fronts(deployment.before, host)
 
 
 async def _answering(deployment: Deployment, host: Host, app: Application) -> None:
@@ -78,6 +87,8 @@ async def switch(deployment: Deployment, host: Host, tell: Tell) -> Switched:
         NotSwitched: Certainly nothing was switched; requests are held until the freeze ends.
     """
     try:
+        for name in await turn_fronts(deployment.release, host):
+            tell.line("leads to the new version", app=name)
         released = await host.router.switch(await route_set(deployment.release, host))
     except RouterUnanswered:
         raise   # nobody knows: it is done again

@@ -59,7 +59,7 @@ PUSH: Table[Deployment, Host] = Table("push", version=5, quiet_phases=QUIET, lat
     Step("hooks",    replace.replace_services, replace.put_back_replaced,   15 * MINUTE, HELD,      AGAIN,  DEPLOY,
          undo_limit_seconds=15 * MINUTE),
     Step("hooks",    hooks.run_deploy_hook,    hooks.end_and_put_back,      65 * MINUTE, HELD,      ATTACH, DEPLOY),
-    Step("route",    route.wait_until_healthy, NOTHING,                     2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
+    Step("route",    route.wait_until_healthy, route.turn_back,             2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
     Step("route",    route.switch,             NO_WAY_BACK,                 10,          RELEASED,  AGAIN,  DEPLOY),
     Step("route",    deploy.start_workers,     NOTHING,                     2 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY),
     Step("route",    route.run_post_deploy,    NOTHING,                     65 * MINUTE, ON_NEW,    ATTACH, DEPLOY),

@@ -21,6 +21,7 @@ from deployd.release.configuration import config_of
 from deployd.release.data.volumes import files_to_give
 from deployd.release.ports import Host
 from deployd.release.services.sizes import raised_words
+from deployd.release.services.trials import Tried, refuse_failing_trials
 from deployd.release.version import Version
 
 LONGEST_SUBJECT = 200
@@ -133,6 +134,8 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
             tell.line(words)
     if plan.refusals:
         raise PlanRefused(plan.refusals[0], evidence=plan.refusals[1:])
+    if deployment.mode.target is not Target.EARLIER:
+        await refuse_failing_trials(deployment.place, deployment.id, host, Tried(config, version, before), tell)
     routes = routes_of(host.settings, project, deployment.environment, deployment.branch, config)
     upstream = [route for route in routes.routes if route.type == "upstream"]
     return Planned(

@@ -35,6 +35,11 @@ class Connection:
     scheme: str
     port: int
     query: Mapping[str, bool] = field(default_factory=dict)
+    ports: Mapping[str, int] = field(default_factory=dict)
+    """{endpoint: its own port}"""
+
+    def port_of(self, endpoint: str) -> int:
+        return self.ports.get(endpoint, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +81,8 @@ class Related:
     def as_json(self) -> dict[str, Any]:
         shown = {
             "username": self.credential.username, "password": self.credential.password, "path": self.credential.path,
-            "scheme": self.connection.scheme, "port": self.connection.port, "query": dict(self.connection.query),
+            "scheme": self.connection.scheme, "port": self.connection.port_of(self.endpoint),
+            "query": dict(self.connection.query),
             "host": f"{self.relationship}.internal", "hostname": self.address.hostname, "ip": self.address.ip,
             "cluster": self.address.cluster, "service": self.target, "rel": self.endpoint, "type": self.type,
             "fragment": None, "public": False, "host_mapped": False,
@@ -108,4 +114,5 @@ def _url(item: Related) -> str:
     user, password = (quote(text or "", safe="") for text in (item.credential.username, item.credential.password))
     login = f"{user}:{password}@" if user or password else ""
     host, path = f"{item.relationship}.internal", (item.credential.path or "").lstrip("/")
-    return f"{item.connection.scheme}://{login}{host}:{item.connection.port}/{path}".rstrip("/")
+    port = item.connection.port_of(item.endpoint)
+    return f"{item.connection.scheme}://{login}{host}:{port}/{path}".rstrip("/")

@@ -67,6 +67,10 @@ class Places:
     def version(self, environment: EnvironmentId, activity: ActivityId) -> Path:
         return self.environment(environment) / "versions" / str(activity)
 
+    def front(self, environment: EnvironmentId, service: str) -> Path:
+        """What a service before the applications is to do; its container sees the folder."""
+        return self.environment(environment) / "fronts" / service
+
     def snapshot(self, environment: EnvironmentId, activity: ActivityId) -> Path:
         """What the databases held before the deploy hook of a deployment; not of its version, which goes before it."""
         return self.environment(environment) / "snapshots" / str(activity)

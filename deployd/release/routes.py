@@ -8,6 +8,7 @@ from deployd.engine.names import PART, ROLE
 from deployd.environment.domains import cookies_within
 from deployd.environment.naming import shared_domain
 from deployd.environment.routes import Resolved, ResolvedRoute, domains_of, routes_of
+from deployd.project.model import ProjectConfig
 from deployd.release.applications.web_server import WEB_PORT
 from deployd.release.configuration import read_config
 from deployd.release.digests import service_port
@@ -16,6 +17,7 @@ from deployd.release.fingerprint import live_containers, out_of_balance, routes_
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.release.services.fronts import backends_of, fronts_of, is_turned
 from deployd.router.table import Access, AddressRule, Asleep, Route, RouteSet, Target
 from deployd.settings import HttpAccess, Settings
 
@@ -36,6 +38,7 @@ async def route_set(release: Release, host: Host) -> RouteSet:
             target = Target(address, WEB_PORT if role == "web" else ports.get(part, 0), container.name)
             name = app.name if app is not None else part
             targets[name] = (*targets.get(name, ()), target)
+    targets |= await _past_fronts(release, host, config)
     router_ports = tuple(filter(None, (host.settings.router.http_port, host.settings.router.https_port)))
     lead_outside = any(route.type == "proxy" for route in resolved.routes)
     return RouteSet(
@@ -47,6 +50,16 @@ async def route_set(release: Release, host: Host) -> RouteSet:
         access=_access(release.project.access_to(release.branch)),
         origin="" if lead_outside else routes_origin(host.settings, release.project, version, containers, network),
     )
+
+
+async def _past_fronts(release: Release, host: Host, config: ProjectConfig) -> dict[str, tuple[Target, ...]]:
+    """Straight to what stands behind a service that leads to another version yet: by its first relationship."""
+    found: dict[str, tuple[Target, ...]] = {}
+    for service, _ in fronts_of(config):
+        if not await is_turned(release, host, service):
+            behind = next((group for group in (await backends_of(release, host, service)).values() if group), ())
+            found[service.name] = tuple(Target(item.address, WEB_PORT, item.container) for item in behind)
+    return found
 
 
 async def asleep_routes(release: Release, host: Host, *, quiet_seconds: float = 0.0) -> RouteSet:

@@ -31,6 +31,7 @@ from deployd.release.network import ensure_network, fixed_addresses
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.release.services.fronts import turn_fronts
 from deployd.release.services.service import (
     READY_SECONDS,
     Wanted,
@@ -62,6 +63,7 @@ async def start_release(release: Release, host: Host) -> None:
     for app in in_order_of_need(config):
         for part in release.webs(app.name):
             await _start_application(start, app, part)
+    await turn_fronts(release, host)   # a web server that was made anew may have another address
 
 
 async def wait_until_release_answers(release: Release, host: Host) -> None:

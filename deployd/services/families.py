@@ -10,11 +10,15 @@ from deployd.project.model import Service
 from deployd.project.offered.services import WITHOUT_CONTAINER
 from deployd.services import rabbitmq
 from deployd.services.family import Family
+from deployd.services.front import Front
 from deployd.services.mariadb import MariaDb
+from deployd.services.memcached import Memcached
 from deployd.services.oracle_mysql import OracleMySql
 from deployd.services.postgresql import PostgreSql
 from deployd.services.redis import Redis
+from deployd.services.varnish import Varnish
 
+_VARNISH = Varnish()
 FAMILIES: Mapping[str, Family] = {
     "mariadb": MariaDb(),
     "oracle-mysql": OracleMySql(),
@@ -24,7 +28,11 @@ FAMILIES: Mapping[str, Family] = {
     "valkey": Redis("valkey"),
     "valkey-persistent": Redis("valkey", persistent=True),
     "rabbitmq": rabbitmq.RabbitMq(),
+    "memcached": Memcached(),
+    "varnish": _VARNISH,
 }
+FRONTS: Mapping[str, Front] = {"varnish": _VARNISH}
+"""Those that stand before applications."""
 SECRET_FORMS: Mapping[str, str] = {"password": "{}", **rabbitmq.SECRET_FORMS}
 """{name: how the file with the secret `root` is written}. Of each service there are all: after a start of the host its
 kind is not known."""

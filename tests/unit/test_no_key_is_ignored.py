@@ -34,10 +34,9 @@ WITHOUT_EFFECT = {
     **dict.fromkeys([("Instance", "container_profile"), ("Service", "container_profile")], "container_profile"),
     **dict.fromkeys([("Application", "operations"), ("Operation", "role")], "operations"),
     ("Application", "source_operations"): "operations",
-    ("Service", "relationships"): "relationships",   # varnish alone, which cannot be run
 }
 OF_SERVICES_THAT_CANNOT_BE_RUN = (
-    model.SearchConfiguration, model.SolrConfiguration, model.SolrCore, model.VarnishConfiguration,
+    model.SearchConfiguration, model.SolrConfiguration, model.SolrCore,
     model.VaultConfiguration, model.VaultKey, model.MercureConfiguration,
 )
 NOT_OF_THE_FILES = {"Place", "Dialect", "Finding", "ReadResult", "ProjectConfig"}

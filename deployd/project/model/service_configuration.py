@@ -86,6 +86,8 @@ class VarnishConfiguration:
     """`varnish`"""
 
     vcl: str = ""
+    vcl_file: str = ""
+    """Where that was read from; "" when it stands in the services file itself."""
 
 
 @dataclass(frozen=True, slots=True)

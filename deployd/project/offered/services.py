@@ -26,6 +26,8 @@ class ServiceType:
     """It stands before applications, which its `relationships` name."""
     majors_differ: bool = False
     """Clients of one major version do not work with the next one."""
+    private_endpoints: tuple[str, ...] = ()
+    """No route may lead to them."""
 
 
 def _type(endpoints: str, disk: int | None, supported: str, retired: str = "", means: str = "") -> ServiceType:
@@ -71,7 +73,7 @@ SERVICE_TYPES: dict[str, ServiceType] = {
     "influxdb": _http("influxdb", 128, "2.3 2.7 3", "1.2 1.3 1.7 1.8 2.0 2.1 2.2", majors_differ=True),
     "varnish": ServiceType(
         ("http", "http+stats"), None, versions("6.0 9.0", "5.1 5.2 5.6 6.3 6.4 7.1 7.2 7.3 7.6"),
-        speaks_http=True, asks_applications=True,
+        speaks_http=True, asks_applications=True, private_endpoints=("http+stats",),
     ),
     "vault-kms": _http("", 512, "1.12", "1.6 1.8"),
     "network-storage": ServiceType((), 128, versions("1.0", "0.2 2.0"), has_container=False),

@@ -166,7 +166,7 @@ def _container_of(release: Release, config: ProjectConfig, item: Relationship) -
 def port_of(config: ProjectConfig, item: Relationship) -> int:
     """Where the target of a relationship listens."""
     service = config.service(item.target)
-    return TO_APPLICATIONS.port if service is None else family_of(service).connection.port
+    return TO_APPLICATIONS.port if service is None else family_of(service).connection.port_of(item.endpoint)
 
 
 async def related(

@@ -11,6 +11,7 @@ from deployd.firewall.outbound import Outbound, encode_outbound
 from deployd.project.model import Service
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.release.services.fronts import folder_bind
 from deployd.release.services.secrets import ROOT, ensure_secret_files, secret_file
 from deployd.release.services.sizes import service_size
 from deployd.release.version import ServiceVersion
@@ -46,7 +47,7 @@ async def service_container(
         command=parts.command,
         environment={**parts.environment, **dict.fromkeys(parts.secret_environment, SECRET_FILE)},
         network=Network(names.network, address, (service.name,)),
-        binds=(*data, *files),
+        binds=(*data, *files, *folder_bind(release, host, service)),
         tmpfs=parts.tmpfs,
         capabilities=parts.capabilities,
         memory_bytes=size.memory_mb * MEGABYTE,

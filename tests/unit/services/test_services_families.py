@@ -28,7 +28,7 @@ EXAMPLE_KEYS = {
 DEFAULTS = {
     "mariadb": ("mysql", "main"), "postgresql": ("postgresql", "main"), "redis": ("redis", None),
     "redis-persistent": ("redis", None), "valkey": ("valkey", None), "valkey-persistent": ("valkey", None),
-    "rabbitmq": ("rabbitmq", None),
+    "rabbitmq": ("rabbitmq", None), "memcached": ("memcached", None), "varnish": ("http", None),
 }
 
 
