@@ -34,6 +34,25 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedStage:
+    """A part of a build whose result may be kept for later builds (`runtimes/stages.py`)."""
+
+    title: str
+    key: SlugKey | None
+    """Of what its result is made of; None: it is not kept."""
+    name: str = ""
+    """Of those that are kept."""
+    taken: SlugKey | None = None
+    """The result of an earlier build that is taken over; None: it is made anew."""
+    why: str = ""
+
+    def line(self) -> str:
+        if self.key is None:
+            return f"{self.title}: made anew each time" + (f" ({self.why})" if self.why else "")
+        return f"{self.title}: {'reused' if self.taken else 'made anew'} ({self.why})"
+
+
+@dataclass(frozen=True, slots=True)
 class WantedApp:
     """An application as the commit wants it."""
 
@@ -48,6 +67,8 @@ class WantedApp:
     has_deploy_hook: bool = True
     anew: bool = False
     """It is built whatever there is."""
+    stages: tuple[PlannedStage, ...] = ()
+    """Of its build, when it is built."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,6 +119,11 @@ class PlannedApp:
     slug: SlugKey
     action: Literal["build", "reuse", "remove"]
     why: str
+    stages: tuple[PlannedStage, ...] = ()
+    """Of its build; empty when nothing of it may be kept."""
+
+    def lines(self) -> list[str]:
+        return [f"{self.name}: {self.action} ({self.why})", *(f"{self.name}: {item.line()}" for item in self.stages)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,7 +152,7 @@ class Plan:
     def lines(self) -> list[str]:
         """The plan as people read it before anything runs."""
         return [
-            *(f"{app.name}: {app.action} ({app.why})" for app in self.apps),
+            *(line for app in self.apps for line in app.lines()),
             *(f"{service.name}: {service.action} ({service.why})" for service in self.services),
             *(f"{url}: new route" for url in self.routes_added),
             *(f"{url}: route removed" for url in self.routes_removed),
@@ -169,7 +195,7 @@ def _plan_apps(apps: Sequence[WantedApp], live: Live) -> Iterator[PlannedApp]:
             same = before is not None and before.slug == app.slug
             yield PlannedApp(app.name, app.slug, "reuse", "unchanged" if same else "built before with the same input")
         else:
-            yield PlannedApp(app.name, app.slug, "build", _why_build(app, before))
+            yield PlannedApp(app.name, app.slug, "build", _why_build(app, before), app.stages)
     for name, gone in live.apps.items():
         if name not in {app.name for app in apps}:
             yield PlannedApp(name, gone.slug, "remove", "no longer in the project")

@@ -136,7 +136,7 @@ def host_of(resources: Resources, settings: Settings, catalogue: Catalogue) -> H
     return Host(
         settings=settings, catalogue=catalogue, clock=resources.clock, places=places, code=resources.code,
         engine=resources.engine, images=resources.engine.catalogue_images(catalogue),
-        slugs=Slugs(resources.slugs, places.mounts), router=resources.router,
+        slugs=Slugs(resources.slugs, places.mounts), kept=resources.kept, router=resources.router,
         facts=StateFacts(
             resources.store, resources.engine, settings, resources.clock, resources.masker, resources.sealer,
             resources.mail.wake,

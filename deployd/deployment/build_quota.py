@@ -18,6 +18,7 @@ from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import Use, read_use
 from deployd.deployment.deployment import Deployment
+from deployd.deployment.reuse import zone_of
 from deployd.engine.names import instance_labels
 from deployd.errors import DeployError
 from deployd.process import ProgramOverran
@@ -83,16 +84,16 @@ async def empty_cache(deployment: Deployment, host: Host, tell: Tell) -> None:
         tell.warn("the cache of builds was not emptied: another build of the project uses it; push once more after it")
     elif not others:   # else it is this very build, which goes on after a restart
         await move_to_trash(host.places.cache(deployment.project.id), host.places.going)
+        zone = zone_of(deployment.project, deployment.branch)
+        await move_to_trash(host.kept.folder(deployment.project.id, zone), host.places.going)
         tell.line("the cache of builds was emptied, as asked")
 
 
 async def _watch(deployment: Deployment, host: Host, app: str, look_seconds: float) -> None:
     shares = host.settings.shares_of(deployment.project.id)
     most = Use(shares.build_mb * MEGABYTE, shares.build_files)
-    folders = (   # all that its container can write into on a disk; what its scripts say has no bound of its own there
-        host.places.workspace(deployment.id, app), host.places.build_scripts(deployment.id, app),
-        host.places.cache(deployment.project.id),
-    )
+    # All that its containers can write into on a disk; what its scripts say has no bound of its own there.
+    folders = (host.places.build_of(deployment.id, app), host.places.cache(deployment.project.id))
     loop = asyncio.get_running_loop()
     pause = look_seconds
     while True:

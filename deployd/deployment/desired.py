@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 
 from deployd.activity.secret_forms import SHORTEST, is_maskable
+from deployd.deployment.reuse import plan_stages
 from deployd.environment.application_json import application_json
 from deployd.environment.exec_limits import MOST_VALUE_BYTES, value_bytes
 from deployd.environment.kept_variables import SeenVariables
@@ -30,7 +31,7 @@ from deployd.release.ports import Host
 from deployd.release.release import Environment
 from deployd.release.services.sizes import service_size
 from deployd.release.version import AppVersion, ServiceVersion, Version, worker_part
-from deployd.runtimes.build_steps import RECIPE_VERSION
+from deployd.runtimes.build_steps import RECIPE_VERSION, staged_build
 from deployd.services.families import family_of
 from deployd.settings import ProjectSettings, Settings
 from deployd.slugs.key import BuildInput, build_part, once_more, slug_key
@@ -168,9 +169,13 @@ async def _app_as_wanted(
     if live and before and before.parts.tree != version.parts.tree:
         changed = await host.code.changed_files(project.id, live.commit, candidate.commit, app.root)
     exists = await host.slugs.has(version.slug)
+    stages = () if exists else await plan_stages(
+        host, project, candidate.place.branch, candidate.commit, live.commit if live else None, app, version.parts,
+        staged_build(app), anew=candidate.anew,
+    )
     return version, WantedApp(
         app.name, version.slug, version.parts, exists, version.running, changed, app.hooks.deploy is not None,
-        candidate.anew,
+        candidate.anew, stages,
     )
 
 

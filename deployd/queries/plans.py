@@ -5,6 +5,7 @@ Digests of the files stand for the commit that there is not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -83,6 +84,9 @@ class OfferedCode:
 
     async def tree(self, project: ProjectId, commit: CommitId, root: str) -> str:
         return ""
+
+    async def entries(self, project: ProjectId, commit: CommitId, root: str) -> Mapping[str, str] | None:
+        return None   # the digest of all files was offered, and not the files
 
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None:
         return None

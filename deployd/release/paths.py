@@ -32,8 +32,17 @@ class Places:
     def workspace(self, activity: ActivityId, app: str) -> Path:
         return self.work(activity) / app / "app"
 
-    def build_scripts(self, activity: ActivityId, app: str) -> Path:
-        return self.work(activity) / app / "scripts"
+    def build_of(self, activity: ActivityId, app: str) -> Path:
+        """All that the build of an application writes on the disk: its workspace, its layers, its scripts."""
+        return self.work(activity) / app
+
+    def build_scripts(self, activity: ActivityId, app: str, segment: int = 0) -> Path:
+        """Of one container of a build."""
+        return self.work(activity) / app / f"scripts-{segment}" if segment else self.work(activity) / app / "scripts"
+
+    def trees(self, activity: ActivityId) -> Path:
+        """Where the layers of a build are mounted, a folder for each application (`slugs/layers.py`)."""
+        return self.run / "trees" / str(activity)
 
     def environment(self, environment: EnvironmentId) -> Path:
         return self.state / "environments" / environment.project / environment.name

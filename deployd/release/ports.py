@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from deployd.catalogue import Catalogue
 from deployd.clock import Clock
@@ -28,7 +28,8 @@ from deployd.release.paths import Places
 from deployd.release.version import Version
 from deployd.router.table import Freeze, Released, RouterStatus, RouteSet
 from deployd.settings import ProjectSettings, Settings
-from deployd.slugs.archive import Slug
+from deployd.slugs.archive import Slug, SlugStore
+from deployd.slugs.kept import KeptResult
 from deployd.state.activities import Activity
 from deployd.state.locks import Lock
 from deployd.state.rests import Rest
@@ -50,6 +51,7 @@ class Code(Protocol):
     async def read_offer(self, project: ProjectSettings, body: bytes) -> OfferRead: ...
     async def tree(self, project: ProjectId, commit: CommitId, root: str) -> str: ...
     async def listing(self, project: ProjectId, commit: CommitId, root: str, config: ProjectConfig) -> str: ...
+    async def entries(self, project: ProjectId, commit: CommitId, root: str) -> Mapping[str, str] | None: ...
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None: ...
     async def prefetch_submodules(
         self, project: ProjectSettings, commit: CommitId, config: ProjectConfig,
@@ -70,6 +72,19 @@ class Slugs(Protocol):
     async def list(self) -> tuple[Slug, ...]: ...
     async def remove_unused(self, key: SlugKey, before: float) -> bool: ...
     async def ensure_unmounted(self, key: SlugKey, unless: Callable[[], Awaitable[bool]] | None = None) -> None: ...
+
+
+class Kept(Protocol):
+    """What steps of builds made, for later builds; `slugs/kept.py`."""
+
+    def folder(self, project: ProjectId, zone: str) -> Path: ...
+    def of(self, project: ProjectId, zone: str) -> SlugStore: ...
+    async def find(
+        self, project: ProjectId, zone: str, key: SlugKey,
+    ) -> list[tuple[SlugKey, Mapping[str, Any]]]: ...
+    async def all(self, only: ProjectId | None = None) -> tuple[KeptResult, ...]: ...
+    async def remove_unused(self, name: str, before: float) -> bool: ...
+    async def ensure_in_bounds(self, project: ProjectId, most_mb: int, now: float) -> int: ...
 
 
 class Router(Protocol):
@@ -139,6 +154,7 @@ class Host:
     engine: Engine
     images: CatalogueImages
     slugs: Slugs
+    kept: Kept
     router: Router
     facts: Facts
     walls: Walls

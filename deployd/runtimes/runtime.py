@@ -26,6 +26,8 @@ class BuildStep:
     script: str
     place: Place | None = None
     """Where the files say it; None: it is deployd's own."""
+    may_fail: bool = False
+    """The build goes on when it fails, and its result is not kept."""
 
 
 Steps = Iterable[BuildStep]

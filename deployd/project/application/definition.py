@@ -8,6 +8,7 @@ from dataclasses import replace
 from deployd.project.application.build import read_build, read_dependencies, read_hooks
 from deployd.project.application.crons import read_crons
 from deployd.project.application.find import Definition
+from deployd.project.application.installs import with_installs
 from deployd.project.application.instance import INSTANCE_KEYS
 from deployd.project.application.magento_recipe import with_recipe
 from deployd.project.application.operations import read_operations, read_preflight, read_source_operations
@@ -129,7 +130,7 @@ def read_application(definition: Definition, fields: Fields, files: Files, targe
         type_place=type_field.place if (type_field := fields.get("type")) else fields.place,
         places=_places(fields),
     )
-    return with_recipe(application, files) if name and kind else None
+    return with_installs(with_recipe(application, files), files) if name and kind else None
 
 
 def _names_in(files: Files, root: str) -> frozenset[str]:

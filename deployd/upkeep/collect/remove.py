@@ -15,6 +15,7 @@ from deployd.deployment.requests import Request, Requests
 from deployd.engine.names import environment_of, instance_labels
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
 from deployd.release.ports import Host
+from deployd.slugs.layers import ensure_no_tree
 from deployd.state import activities, unneeded
 from deployd.state.activities import Trigger
 from deployd.state.store import Store
@@ -38,6 +39,8 @@ class Removal:
         match thing.kind:
             case "slug":
                 return await self._host.slugs.remove_unused(SlugKey(thing.name), (now - JUST_USED).timestamp())
+            case "kept result":
+                return await self._host.kept.remove_unused(thing.name, (now - JUST_USED).timestamp())
             case "image":
                 return await self._host.engine.remove_image(thing.name)
             case "data":
@@ -59,6 +62,8 @@ class Removal:
             case "cache":
                 return await self._cache(ProjectId(thing.name))
             case "workspace":
+                if not await self._store.read(lambda db: unneeded.is_in_use(db, thing.name)):
+                    await ensure_no_tree(self._host.places.run / "trees" / thing.name)
                 return await self._of_activity(self._host.places.state / "work" / thing.name)
             case "version" | "snapshot":
                 return await self._of_activity(self._host.places.state / "environments" / thing.name)
