@@ -29,6 +29,7 @@ from deployd.release.images_missing import NO_CONTAINER, images_missing, kept_ve
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Environment
+from deployd.release.services.parts import announced_version, parts_of
 from deployd.release.services.sizes import service_size
 from deployd.release.version import AppVersion, ServiceVersion, Version, worker_part
 from deployd.runtimes.build_steps import RECIPE_VERSION, staged_build
@@ -118,7 +119,8 @@ async def find_wanted(
         ),
         tuple(wanted for _, wanted in apps),
         wanted_services(host.settings, config, services),
-        (*warnings, *routes.warnings, *cannot_be_masked(project), *doubtful_variables(project)),
+        (*warnings, *_announced(host.settings, project, config, services), *routes.warnings,
+         *cannot_be_masked(project), *doubtful_variables(project)),
     )
 
 
@@ -144,6 +146,19 @@ def _usual_seconds(settings: Settings, service: Service) -> float:
     if service.kind in NO_CONTAINER:
         return 0.0
     return family_of(service).parts(service, memory_mb=service_size(settings, service).memory_mb).usual_seconds
+
+
+def _announced(
+    settings: Settings, project: ProjectSettings, config: ProjectConfig, versions: Iterable[ServiceVersion],
+) -> Iterable[str]:
+    """Warnings about servers that do not say which version they are."""
+    runs = {item.name: item.type for item in versions}
+    for service in config.services:
+        kind = runs[service.name]
+        said = announced_version(settings, project, service, kind.partition(":")[2])
+        if said:
+            yield (f"{service.place}: {service.name} is {kind} and announces {said}, because the operator wants it "
+                   "(announce_asked_version); what differs between the two does differ")
 
 
 def cannot_be_masked(project: ProjectSettings) -> list[str]:
@@ -203,13 +218,14 @@ async def _app_version(host: Host, candidate: Candidate, app: Application, image
 async def _service_version(
     host: Host, project: ProjectSettings, service: Service, kept: str | None, tell: Callable[[str], None],
 ) -> ServiceVersion:
-    image_id, number = "", service.version
+    image_id, number, parts = "", service.version, None
     if service.kind not in NO_CONTAINER:
         fallback = host.settings.service_fallback_of(project)
         choice = service_choice(host.catalogue, service.kind, service.version, fallback, kept=kept)
         image_id, number = await host.images.ensure(choice.entry, tell), choice.version
+        parts = parts_of(host.settings, project, service, number)
     kind = f"{service.kind}:{number}"   # what runs: its data are in the format of that version
-    return ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id))
+    return ServiceVersion(service.name, kind, image_id, service_digest(host.settings, service, image_id, parts))
 
 
 def variable_digests(project: ProjectSettings, app: Application, branch: str) -> tuple[str, str]:

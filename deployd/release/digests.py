@@ -9,15 +9,19 @@ from deployd.project.model import Service
 from deployd.release.images_missing import NO_CONTAINER
 from deployd.release.services.sizes import service_size
 from deployd.services.families import family_of
+from deployd.services.family import Parts
 from deployd.settings import Settings
 
 
-def service_digest(settings: Settings, service: Service, image_id: str) -> str:
-    """Changes when the service's container must be made anew or something must be provisioned in it."""
-    if service.kind in NO_CONTAINER:
+def service_digest(settings: Settings, service: Service, image_id: str, parts: Parts | None) -> str:
+    """Changes when the service's container must be made anew or something must be provisioned in it.
+
+    Args:
+        parts: What its container is put together from; None: it has none.
+    """
+    if parts is None:
         return digest(service.type)
     size = service_size(settings, service)
-    parts = family_of(service).parts(service, memory_mb=size.memory_mb)
     endpoints = [repr(endpoint) for endpoint in service.endpoints]
     more = [repr(service.firewall)] if service.firewall is not None else []   # others are not to be made anew for it
     return digest([image_id, repr(parts), repr(size), service.schemas, endpoints, *more])

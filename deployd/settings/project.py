@@ -154,6 +154,7 @@ class ProjectSettings(Frozen):
     tolerant: bool = False
     runtime_fallback: Literal["refuse", "nearest"] | None = None
     service_fallback: Literal["upwards", "refuse"] | None = None
+    announce_asked_version: bool | None = None
     on_deploy_failure: Literal["revert", "keep"] | None = None
     snapshot_before_deploy: bool | None = None
     overtaken_builds: Literal["finish", "cancel"] | None = None

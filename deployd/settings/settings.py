@@ -86,6 +86,8 @@ class Settings(Frozen):
     runtime_fallback: Literal["refuse", "nearest"] = "refuse"
     service_fallback: Literal["upwards", "refuse"] = "upwards"
     """Of services alone; with `runtime_fallback: nearest` they take the nearest, too."""
+    announce_asked_version: bool = False
+    """A MariaDB that stands in for another version says that it is the one that was asked for."""
     build: BuildSettings = BuildSettings()
     containers: ContainerSettings = ContainerSettings()
     sizes: dict[str, Size] = Field(default_factory=dict)
@@ -171,6 +173,11 @@ class Settings(Frozen):
     def service_fallback_of(self, project: ProjectSettings) -> Literal["refuse", "upwards", "nearest"]:
         """Which version of a service may stand in for one that the host does not have."""
         return "nearest" if self.takes_nearest(project) else project.service_fallback or self.service_fallback
+
+    def announces_asked_version(self, project: ProjectSettings) -> bool:
+        """Whether a database that stands in for another version says that it is that one."""
+        own = project.announce_asked_version
+        return self.announce_asked_version if own is None else own
 
     def shares_of(self, project: str) -> Shares:
         """What a project may take; those of the slots are numbers here."""

@@ -16,8 +16,8 @@ from deployd.project.offered.services import SERVICE_TYPES
 class Upgrade:
     """How far the data of a kind go in one step."""
 
-    one_by_one: tuple[str, ...] = ()
-    """Its versions, oldest first, of which none may be left out; empty: they may."""
+    stations: tuple[str, ...] = ()
+    """Versions, oldest first, that have to run on the data of an older one before a newer one may."""
     same_major: bool = False
     """Another major version does not read them."""
     way: str = ""
@@ -32,7 +32,7 @@ _MONGODB = ("3.0", "3.2", "3.4", "3.6", "4.0", "4.2", "4.4", "5.0", "6.0", "7.0"
 UPGRADES: Mapping[str, Upgrade] = {
     "oracle-mysql": Upgrade(("5.7", "8.0", "8.4", "9.7")),
     "postgresql": Upgrade(same_major=True, way=POSTGRESQL),
-    "rabbitmq": Upgrade(("3.7", "3.8", "3.9", "3.10", "3.11", "3.12", "3.13", "4.0", "4.1", "4.2", "4.3")),
+    "rabbitmq": Upgrade(("3.7", "3.8", "3.10", "3.11", "3.13", "4.0")),   # each wants feature flags of the one before
     "mongodb": Upgrade(_MONGODB),
     "mongodb-enterprise": Upgrade(_MONGODB),
     "influxdb": Upgrade(same_major=True, way=BESIDE.format(how="export and write")),
@@ -68,7 +68,7 @@ def _too_far(name: str, kind: str, old: str, new: str) -> str | None:
     said = f"the service {name} cannot go from {kind}:{old} to {kind}:{new} and keep its data: "
     if rule.same_major and numbers(new)[:1] != numbers(old)[:1]:
         return f"{said}another major version does not read them; {rule.way}"
-    between = [item for item in rule.one_by_one if numbers(old) < numbers(item) < numbers(new)]
+    between = [item for item in rule.stations if numbers(old) < numbers(item) < numbers(new)]
     if between:
         return (f"{said}its makers want {kind}:{between[0]} to run on them in between, one version after the other; "
                 f"{BESIDE.format(how='dump and restore')}")

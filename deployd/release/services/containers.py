@@ -12,6 +12,7 @@ from deployd.project.model import Service
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.services.fronts import folder_bind
+from deployd.release.services.parts import parts_of
 from deployd.release.services.secrets import ROOT, ensure_secret_files, secret_file
 from deployd.release.services.sizes import service_size
 from deployd.release.version import ServiceVersion
@@ -30,7 +31,7 @@ async def service_container(
     outlives them."""
     size = service_size(host.settings, service)
     names = release.names
-    parts = family_of(service).parts(service, memory_mb=size.memory_mb)
+    parts = parts_of(host.settings, release.project, service, version.type.partition(":")[2])
     whose = (release.environment, service.name)
     run_folder = host.places.run
     if parts.secret_files:
