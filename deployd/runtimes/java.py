@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from deployd.project.model import Application
 from deployd.runtimes.runtime import Runtime
 
-HEAP_PERCENT = 60
+HEAP_PERCENT = 60.0   # old JVMs want the dot
 """Of the container's memory. The rest is for classes, compiled code, threads, buffers, and what else runs there."""
 MAVEN = re.compile(r"(^|[\s;&|(])(\S*/)?mvnw?\s")
 

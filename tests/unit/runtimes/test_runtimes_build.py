@@ -139,7 +139,7 @@ def test_mavens_repository_is_kept_unless_maven_runs_later_too(hook, start, kept
 
 
 def test_a_jvm_gets_a_part_of_its_container():
-    assert "-XX:MaxRAMPercentage=60" in runtime_paths(app("java"))["JAVA_TOOL_OPTIONS"].split()
+    assert "-XX:MaxRAMPercentage=60.0" in runtime_paths(app("java"))["JAVA_TOOL_OPTIONS"].split()
     assert "JAVA_TOOL_OPTIONS" not in {**build_paths(app("java")), **runtime_paths(app("php"))}
 
 
