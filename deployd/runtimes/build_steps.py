@@ -20,7 +20,8 @@ from deployd.runtimes.runtime import BuildStep
 
 RECIPE_VERSION = 2
 
-FLAVORS = {name: step for runtime in KNOWN.values() for name, step in runtime.flavors.items()}
+FLAVORS = {name: step for runtime in reversed(KNOWN.values()) for name, step in runtime.flavors.items()}
+"""Of whichever runtime, for applications of another one; of one name the first runtime's."""
 
 
 def build_steps(app: Application) -> tuple[BuildStep, ...]:
@@ -36,11 +37,12 @@ def _steps(app: Application) -> Iterator[BuildStep]:
         if installs is not None:
             yield from _at(app, installs(packages), f"dependencies.{language}")
         else:
-            yield _cannot(f"dependencies of {language}", "the package managers here are composer, npm and pip")
-    if app.magento is not None and FLAVORS.get(app.build.flavor) is composer:
+            yield _cannot(f"dependencies of {language}", "the package managers here are composer, npm, pip and gem")
+    flavor = runtime_of(app).flavors.get(app.build.flavor) or FLAVORS.get(app.build.flavor)
+    if app.magento is not None and flavor is composer:
         yield from _at(app, [composer(and_then="")], "build.flavor", "build")   # the recipe has patches in their order
-    elif app.build.flavor in FLAVORS:
-        yield from _at(app, [FLAVORS[app.build.flavor]()], "build.flavor", "build")
+    elif flavor is not None:
+        yield from _at(app, [flavor()], "build.flavor", "build")
     elif app.build.flavor != "none":
         yield _cannot(f"the build flavor {app.build.flavor}", "set `build.flavor: none` and build in the build hook")
     if app.hooks.build is not None:

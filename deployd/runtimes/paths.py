@@ -15,6 +15,7 @@ SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 PATHS = {
     "PATH": f"{GLOBAL_FOLDER}/bin:{APP_FOLDER}/.local/bin:{SYSTEM_PATH}",
     "PYTHONUSERBASE": GLOBAL_FOLDER,   # where `pip install` of an ordinary user installs to, and is looked for
+    "GEM_HOME": GLOBAL_FOLDER,         # the same of `gem install` and `bundle install`
 }
 
 

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from deployd.catalogue import Catalogue, CatalogueInvalid, VersionNotThere, load_catalogue
+from tests.support.small_catalogue import small_catalogue
 
 OURS = Path(__file__).parents[2] / "config" / "catalogue.yaml"
 
@@ -12,6 +13,11 @@ OURS = Path(__file__).parents[2] / "config" / "catalogue.yaml"
 @pytest.fixture
 def catalogue() -> Catalogue:
     return load_catalogue(OURS)
+
+
+@pytest.fixture
+def small() -> Catalogue:
+    return small_catalogue()
 
 
 def written(folder: Path, text: str) -> Path:
@@ -48,16 +54,16 @@ def test_persistent_redis_is_the_same_image(catalogue):
     assert catalogue.service("redis-persistent", "8.0").entry == catalogue.service("redis", "8.0").entry
 
 
-def test_a_version_that_is_not_there_is_refused_with_the_list_of_what_is(catalogue):
+def test_a_version_that_is_not_there_is_refused_with_the_list_of_what_is(small):
     with pytest.raises(VersionNotThere) as raised:
-        catalogue.runtime("php", "7.4")
+        small.runtime("php", "7.4")
     assert raised.value.code == "version-not-there"
     assert raised.value.what == "there is no php:7.4 on this host; there is php:8.2, php:8.4"
 
 
-def test_a_runtime_that_is_not_there_is_refused_even_when_the_nearest_would_do(catalogue):
+def test_a_runtime_that_is_not_there_is_refused_even_when_the_nearest_would_do(small):
     with pytest.raises(VersionNotThere, match="no runtime ruby on this host; there are: nodejs, php, python"):
-        catalogue.runtime("ruby", "3.3", nearest=True)
+        small.runtime("ruby", "3.3", nearest=True)
 
 
 @pytest.mark.parametrize(("kind", "name", "asked", "taken"), [
@@ -73,8 +79,8 @@ def test_a_runtime_that_is_not_there_is_refused_even_when_the_nearest_would_do(c
     ("service", "mariadb", "11.4", "11.8"),
     ("service", "redis", "6.2", "7.0"),
 ])
-def test_the_nearest_version_is_taken_with_a_warning(catalogue, kind, name, asked, taken):
-    choice = getattr(catalogue, kind)(name, asked, nearest=True)
+def test_the_nearest_version_is_taken_with_a_warning(small, kind, name, asked, taken):
+    choice = getattr(small, kind)(name, asked, nearest=True)
     assert choice.version == taken
     assert choice.warning == f"{name}:{asked} is not on this host; {name}:{taken}, the nearest, is used instead"
 
@@ -117,8 +123,8 @@ def test_a_missing_file_says_how_to_name_another(tmp_path):
     ("16", None, "15"), ("16", "17", "17"), ("16", "15", "15"), ("14", "17", "15"), ("16", "9.6", "15"),
     ("17", "15", "17"),
 ])
-def test_a_service_keeps_the_version_of_its_data_when_no_other_is_nearer(catalogue, asked, kept, taken):
-    assert catalogue.service("postgresql", asked, nearest=True, kept=kept).version == taken
+def test_a_service_keeps_the_version_of_its_data_when_no_other_is_nearer(small, asked, kept, taken):
+    assert small.service("postgresql", asked, nearest=True, kept=kept).version == taken
 
 
 @pytest.mark.parametrize(("text", "said"), [

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from deployd.catalogue import load_catalogue
 from deployd.project.reader import read_project
 from deployd.release.images_missing import images_missing, instead_of, kept_versions, versions_there
 from deployd.release.version import ServiceVersion
 from deployd.services.families import RUNNABLE
-from deployd.settings import config_folder
 from tests.doubles.trees import DictTree
+from tests.support.small_catalogue import small_catalogue
 
-CATALOGUE = load_catalogue(config_folder() / "catalogue.yaml")
+CATALOGUE = small_catalogue()
 THERE = versions_there(CATALOGUE)
 NOBODY_KNOWS = None
 
@@ -61,7 +60,7 @@ def test_all_that_is_missing_is_told_also_of_files_that_are_wrong() -> None:
     files = {
         ".platform/applications.yaml": (
             "one: {type: 'ruby:3.3', source: {root: /}}\n"
-            "two: {type: 'php:8.4', runtime: {extensions: [snmp]}, source: {root: /}}\n"
+            "two: {type: 'php:8.4', runtime: {extensions: [imap]}, source: {root: /}}\n"
             "three: {type: 'golang:1.26', hokes: {}, source: {root: /}}\nfour: {type: 'nodejs:7', source: {root: /}}\n"
         ),
         ".platform/services.yaml": "db: {type: 'mariadb:12.3', disk: 512}\nvarnish: {type: 'solr:9.1', disk: 512}\n",
@@ -70,7 +69,7 @@ def test_all_that_is_missing_is_told_also_of_files_that_are_wrong() -> None:
     assert result.config is None
     refusals, _ = images_missing(CATALOGUE, result.images, nearest=False)
     assert [refusal.name for refusal in refusals] == [
-        "ruby:3.3", "the extension snmp", "golang:1.26", "mariadb:12.3",
+        "ruby:3.3", "the extension imap", "golang:1.26", "mariadb:12.3",
     ], "what is wrong by itself (nodejs:7, solr) is told once"
     assert all(refusal.place.line for refusal in refusals)
 
