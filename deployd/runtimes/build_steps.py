@@ -17,6 +17,7 @@ from deployd.runtimes.magento.program import is_recipe_alone, lay_out, step_scri
 from deployd.runtimes.magento.recipe import BUILD
 from deployd.runtimes.php import composer
 from deployd.runtimes.runtime import BuildStep
+from deployd.runtimes.stack import look_beside
 
 RECIPE_VERSION = 2
 
@@ -31,6 +32,7 @@ def build_steps(app: Application) -> tuple[BuildStep, ...]:
 
 def _steps(app: Application) -> Iterator[BuildStep]:
     yield from _at(app, runtime_of(app).settings(app), "runtime.extensions", "runtime")
+    yield from _at(app, look_beside(app), "stack")
     yield from _at(app, caches.restore(app), "build.caches")
     for language, packages in app.dependencies.items():
         installs = KNOWN[language].dependencies if language in KNOWN else None

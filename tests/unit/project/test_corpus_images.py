@@ -20,7 +20,7 @@ from tests.support.shown import SHOWN_AT_THE_END
 
 PAGE = Path(__file__).parents[3] / "docs" / "conformance.md"
 CATALOGUE = load_catalogue(config_folder() / "catalogue.yaml")
-FIGURE = re.compile(r"^\| (all types|languages exactly|all versions exactly)[^|]*\| ([0-9]+) of ([0-9]+) \|", re.MULTILINE)
+FIGURE = re.compile(r"^\| (all types|languages exactly|all versions exactly)[^|]*\| (\d+) of (\d+) \|", re.MULTILINE)
 
 
 @dataclass(frozen=True)

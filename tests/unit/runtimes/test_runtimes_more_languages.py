@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from deployd.project.model import Application, Build, Commands, Instance, Web
+from deployd.project.model import Application, Build, Commands, Instance, Stack, Web
 from deployd.project.reader import read_project
 from deployd.runtimes.build_steps import build_steps
 from deployd.runtimes.paths import build_paths, runtime_paths
@@ -87,3 +87,14 @@ def test_systems_of_lisp_are_built_unless_a_file_says_none() -> None:
         config = read_project(DictTree({".platform.app.yaml": text + more})).config
         assert config is not None
         assert [step.title for step in build_steps(config.applications[0])] == titles
+
+
+@pytest.mark.parametrize(("asked", "status"), [("9", 0), ("9.13", 0), ("9.1", 1), ("8", 1)])
+def test_a_build_ends_when_the_image_has_another_version_of_a_runtime_of_the_stack(asked, status) -> None:
+    it = app("php", build=Build("none"), stack=Stack(("php@8.4", f"python@{asked}", "nodejs@22"), ()))
+    [step] = build_steps(it)
+    script = step.script.replace("python3 -c 'import platform; print(platform.python_version())'", "echo 9.13.2")
+    done = subprocess.run(["dash", "-c", script], capture_output=True, text=True, check=False)
+    assert done.returncode == status
+    if status:
+        assert f"python@{asked} is not in the image of php:1, which has 9.13.2" in done.stderr
