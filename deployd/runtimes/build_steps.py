@@ -19,11 +19,13 @@ from deployd.runtimes.magento.program import is_recipe_alone, with_recipe
 from deployd.runtimes.magento.stages import optimizes_later, recipe_stages
 from deployd.runtimes.php import QUICK_OPTIONS, composer
 from deployd.runtimes.runtime import BuildStep
+from deployd.runtimes.stack import look_beside
 from deployd.runtimes.stages import Stage, StagedBuild, kept_at_the_beginning
 
 RECIPE_VERSION = 2
 
-FLAVORS = {name: step for runtime in KNOWN.values() for name, step in runtime.flavors.items()}
+FLAVORS = {name: step for runtime in reversed(KNOWN.values()) for name, step in runtime.flavors.items()}
+"""Of whichever runtime, for applications of another one; of one name the first runtime's."""
 
 
 def build_steps(app: Application) -> tuple[BuildStep, ...]:
@@ -33,7 +35,10 @@ def build_steps(app: Application) -> tuple[BuildStep, ...]:
 
 def staged_build(app: Application) -> StagedBuild:
     """The same, in stages."""
-    begin = tuple(_at(app, runtime_of(app).settings(app), "runtime.extensions", "runtime"))
+    begin = (
+        *_at(app, runtime_of(app).settings(app), "runtime.extensions", "runtime"),
+        *_at(app, look_beside(app), "stack"),
+    )
     return StagedBuild(begin, kept_at_the_beginning(_stages(app)))
 
 
@@ -54,11 +59,11 @@ def _dependencies(app: Application) -> Iterator[BuildStep]:
         if installs is not None:
             yield from _at(app, installs(packages), f"dependencies.{language}")
         else:
-            yield _cannot(f"dependencies of {language}", "the package managers here are composer, npm and pip")
+            yield _cannot(f"dependencies of {language}", "the package managers here are composer, npm, pip and gem")
 
 
 def _flavor(app: Application) -> Iterator[Stage]:
-    flavor = FLAVORS.get(app.build.flavor)
+    flavor = runtime_of(app).flavors.get(app.build.flavor) or FLAVORS.get(app.build.flavor)
     install = next((item for item in app.installs if not item.command), None)
     if flavor is composer:
         and_then = {"and_then": ""} if app.magento is not None else {}   # the recipe has patches in their order

@@ -19,6 +19,7 @@ def _paths(app: Application) -> dict[str, str]:
     return {
         "PATH": ":".join((*own, SYSTEM_PATH)),
         "PYTHONUSERBASE": GLOBAL_FOLDER,   # where `pip install` of an ordinary user installs to, and is looked for
+        "GEM_HOME": GLOBAL_FOLDER,         # the same of `gem install` and `bundle install`
     }
 
 

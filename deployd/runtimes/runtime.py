@@ -52,7 +52,7 @@ class Runtime:
     dependencies: Callable[[Mapping[str, Json]], Steps] | None = None
     """Of `dependencies.<name>`: {package: constraint}; None: there is no package manager for them."""
     flavors: Mapping[str, Callable[[], BuildStep]] = field(default_factory=dict)
-    """Build flavors that it brings, for whichever application asks for them."""
+    """Build flavors that it brings: its own applications', and of whichever asks for one that its own does not have."""
     downloads: Mapping[str, str] = field(default_factory=dict)
     """{environment variable by which a package manager is told where to keep what it downloads: folder of the cache}.
     In the builds of all applications, as any of them may call it."""

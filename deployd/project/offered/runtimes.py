@@ -23,7 +23,7 @@ RUNTIMES: dict[str, RuntimeType] = {
     ),
     # A JVM with a framework has 200 MB of classes and compiled code beside its heap.
     "java": _type("17 21 25", "8 11 12 13 14 18 19", least_memory_mb=1024),
-    "lisp": _type("", "1.5 2.0 2.1"),
+    "lisp": _type("", "1.5 2.0 2.1", flavors="default none"),
     "nodejs": _type(
         "24 26", "0.12 4.2 4.3 4.4 4.5 4.6 4.7 4.8 6 6.1 6.2 6.3 6.6 6.8 6.9 6.10 6.11 8 8.2 8.9 10 12 14 16 18 20 22",
         flavors="default none",
@@ -38,9 +38,9 @@ COMPOSABLE = "composable"
 """Of an image in which a `stack` names the runtime."""
 EXAMPLE = "php:8.4"
 """The type that findings show to somebody who names none."""
-LANGUAGES = ("php", "python", "python3", "nodejs")
+LANGUAGES = ("php", "python", "python2", "python3", "ruby", "nodejs")
 """Of `dependencies`: a vocabulary of its own, whose packages are installed whatever the application's runtime is."""
-NOT_INSTALLED = ("python2", "ruby", "java")
+NOT_INSTALLED = ("java",)
 """Further ones of the hosted platforms, whose package managers deployd does not start."""
 VERSIONS: dict[str, Versions] = {name: known.versions for name, known in RUNTIMES.items()}
 INI_PREFIXES = frozenset(name for name, known in RUNTIMES.items() if known.ini_variables)

@@ -92,7 +92,7 @@ def test_flavors_are_the_documented_commands():
     assert "npm prune --userconfig .npmrc && npm install --userconfig .npmrc" in npm
 
 
-@pytest.mark.parametrize("it", [app(build=Build("drupal")), app(dependencies={"ruby": {"sass": "*"}})])
+@pytest.mark.parametrize("it", [app(build=Build("drupal")), app(dependencies={"java": {"x:y": "*"}})])
 def test_what_cannot_be_done_ends_the_build_with_a_sentence(it):
     step = build_steps(it)[0]
     ended = subprocess.run(["sh", "-c", step.script], capture_output=True, text=True, check=False)
@@ -184,8 +184,16 @@ def test_a_disabled_extension_is_left_out_of_the_default_ones():
 
 def test_the_catalogue_says_the_same_of_default_extensions():
     catalogue = load_catalogue(config_folder() / "catalogue.yaml")
-    for version in catalogue.runtimes["php"].values():
-        assert sorted(version.extensions.default) == sorted(DEFAULT_EXTENSIONS)
+    found = [entry.extensions for entry in catalogue.runtimes["php"].values()]
+    assert {name for known in found for name in known.default} == set(DEFAULT_EXTENSIONS)
+    packaged_later = {"igbinary", "msgpack"}
+    for known in found:
+        assert set(DEFAULT_EXTENSIONS) - packaged_later <= {*known.default, *known.built_in}
+
+
+def test_an_extension_comes_after_those_that_it_needs():
+    folders = runtime_paths(app(runtime=Runtime(extensions=(Extension("http"),))))["PHP_INI_SCAN_DIR"].split(":")
+    assert folders[1:4] == [f"/etc/php/extensions/{name}" for name in ("raphf", "propro", "http")]
 
 
 @pytest.mark.parametrize(("memory", "cpus", "hints", "workers"), [
