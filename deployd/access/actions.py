@@ -17,6 +17,7 @@ class Action(Enum):
     DEPLOY = "redeploy, and roll back"
     DELETE = "delete environments"
     RUN_CRON = "run crons now"
+    RUN_OPERATION = "run operations that the application's file gives to one's role"
     LOCK = "lock environments, and unlock them"
     CANCEL = "end an activity before its switch, or try its undo again"
     PREVIEW = "see a new version while visitors wait for it"
@@ -44,6 +45,7 @@ LEAST: Mapping[Action, Role] = {
     Action.DEPLOY: Role.CONTRIBUTOR,
     Action.DELETE: Role.CONTRIBUTOR,
     Action.RUN_CRON: Role.CONTRIBUTOR,
+    Action.RUN_OPERATION: Role.VIEWER,
     Action.LOCK: Role.CONTRIBUTOR,
     Action.CANCEL: Role.CONTRIBUTOR,
     Action.PREVIEW: Role.CONTRIBUTOR,

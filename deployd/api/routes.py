@@ -20,6 +20,7 @@ from deployd.api.resources.host import host
 from deployd.api.resources.housekeeping import housekeeping
 from deployd.api.resources.locks import locks
 from deployd.api.resources.mails import mails
+from deployd.api.resources.operations import operations
 from deployd.api.resources.output import output
 from deployd.api.resources.parts import parts
 from deployd.api.resources.passes import passes
@@ -37,7 +38,7 @@ from deployd.api.resources.variables import variables
 from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
-    daemon, projects, plans, environments, parts, variables, crons, locks, tickets, rests, passes, traffic,
+    daemon, projects, plans, environments, parts, variables, crons, operations, locks, tickets, rests, passes, traffic,
     access_logs, output, mails, usage, certificates, activities, housekeeping, audit, sessions, changes, host,
     comparisons, people, ssh, stays,
 )

@@ -11,6 +11,7 @@ from deployd.commands.descriptions import DescriptionCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
+from deployd.commands.operations import OperationCommands
 from deployd.commands.passes import PassCommands
 from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
@@ -36,3 +37,4 @@ class Commands:
     housekeeping: HousekeepingCommands
     tickets: TicketCommands
     variables: VariableCommands
+    operations: OperationCommands

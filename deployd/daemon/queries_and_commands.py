@@ -14,6 +14,7 @@ from deployd.commands.descriptions import DescriptionCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
+from deployd.commands.operations import OperationCommands
 from deployd.commands.passes import PassCommands
 from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
@@ -36,6 +37,7 @@ from deployd.queries.host import HostQueries
 from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
+from deployd.queries.operations import OperationQueries
 from deployd.queries.output import OutputQueries
 from deployd.queries.parts import PartQueries
 from deployd.queries.people import PeopleQueries
@@ -95,6 +97,7 @@ def queries_of(daemon: Daemon, directory: Directory) -> Queries:
         people=PeopleQueries(directory, clock.now),
         ssh=SshQueries(settings, process.ssh.seen, process.ssh.troubles),
         stays=StayQueries(store),
+        operations=OperationQueries(daemon.host, environments),
         variables=VariableQueries(
             store, daemon.host, environments, daemon.resources.sealer, daemon.resources.masker.mask,
         ),
@@ -121,6 +124,7 @@ def commands_of(
         activities=ActivityCommands(store, daemon.activities.lanes),
         housekeeping=HousekeepingCommands(daemon.upkeep.collector),
         tickets=TicketCommands(store, host, daemon.activities.lanes, requests, queries.tickets, directory),
+        operations=OperationCommands(store, queries.environments, queries.operations, requests),
         variables=VariableCommands(
             store, host, queries.environments, requests, sealed, VariableEffects(store, host, sealed.sealer),
         ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from deployd.activity.secret_forms import SHORTEST, is_maskable
 from deployd.deployment.reuse import plan_stages
@@ -20,7 +21,7 @@ from deployd.environment.variables import Variables, doubtful_variables, variabl
 from deployd.errors import DeployError
 from deployd.ids import ActivityId, CommitId
 from deployd.plan import KeyParts, WantedApp, WantedService
-from deployd.project.model import Application, Json, ProjectConfig, Service
+from deployd.project.model import Application, ProjectConfig, Service
 from deployd.release.applications.instance_count import instances_of
 from deployd.release.applications.kernel_limits import too_large_to_start
 from deployd.release.configuration_refused import ConfigurationRefused
@@ -234,7 +235,7 @@ def variable_digests(project: ProjectSettings, app: Application, branch: str) ->
     return digest(_visible_in_builds(project, app, branch)), _running_digest(project, app, branch)
 
 
-def _visible_in_builds(project: ProjectSettings, app: Application, branch: str) -> dict[str, dict[str, Json]]:
+def _visible_in_builds(project: ProjectSettings, app: Application, branch: str) -> dict[str, dict[str, Any]]:
     variables = build_variables(project, app, branch)
     return {"environment": dict(variables.environment), "platform": dict(variables.platform)}
 

@@ -66,10 +66,11 @@ DEACTIVATE = DeploymentKind(
 WAKE = DeploymentKind(
     "wake", (steps.WAKE,), _deploys(Target.NOTHING), needs_environment=True, has_share=False,   # one for an environment
 )
+OPERATION = DeploymentKind("operation", (steps.OPERATION,), _deploys(Target.NOTHING), needs_environment=True)
 PURGE = DeploymentKind(
     "purge", (steps.PURGE,), _deploys(Target.NOTHING), ends_environment=True, has_share=False,   # the daemon's own
 )
 
 KINDS = {kind.name: kind for kind in (
-    PUSH, PROMOTE, REDEPLOY, VARIABLE, ROLLBACK, ACTIVATE, PAUSE, DEACTIVATE, WAKE, DELETE, PURGE,
+    PUSH, PROMOTE, REDEPLOY, VARIABLE, ROLLBACK, ACTIVATE, PAUSE, DEACTIVATE, WAKE, DELETE, OPERATION, PURGE,
 )}

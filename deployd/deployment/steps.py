@@ -24,6 +24,7 @@ from deployd.deployment import (
     deploy,
     hooks,
     lock,
+    operation,
     pause,
     replace,
     route,
@@ -38,6 +39,7 @@ from deployd.deployment.deployment import Deployment
 from deployd.release.ports import Host
 
 MINUTE = 60
+HOUR = 60 * MINUTE
 QUIET = frozenset({"validate", "build", "slug"})
 """Phases of a deployment that change nothing that is live."""
 
@@ -115,6 +117,12 @@ WAKE: Table[Deployment, Host] = Table("wake", version=1, steps=(
     Step("wake",   wake.let_in,               NO_WAY_BACK,                  10,          RELEASED,  AGAIN,  DEPLOY),
     Step("wake",   wake.wake_workers,         NOTHING,                      2 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY),
 ))
+
+OPERATION: Table[Deployment, Host] = Table("operation", version=1, quiet_phases=frozenset({"operation"}), steps=(
+    Step("operation", operation.run_operation, operation.end_operation,     25 * HOUR,   AS_BEFORE, ATTACH),
+    Step("operation", operation.forget_operation, NO_WAY_BACK,              1 * MINUTE,  AS_BEFORE, AGAIN),
+))
+"""A command of the application's file, on demand. Cancelled, it is ended; what it did stays."""
 
 PURGE: Table[Deployment, Host] = Table("purge", version=1, steps=(
     Step("delete",   delete.purge_data,          NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),

@@ -17,6 +17,7 @@ from deployd.queries.host import HostQueries
 from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
+from deployd.queries.operations import OperationQueries
 from deployd.queries.output import OutputQueries
 from deployd.queries.parts import PartQueries
 from deployd.queries.people import PeopleQueries
@@ -62,3 +63,4 @@ class Queries:
     ssh: SshQueries
     stays: StayQueries
     variables: VariableQueries
+    operations: OperationQueries

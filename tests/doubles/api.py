@@ -17,6 +17,7 @@ from aiohttp import web
 
 from deployd.access.directory import Directory
 from deployd.access.errors import NotFound
+from deployd.access.roles import Role
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.line import Line
 from deployd.activity.log import PhaseNow
@@ -55,6 +56,7 @@ from deployd.queries.host import (
 from deployd.queries.housekeeping import CollectShape, ThingShape
 from deployd.queries.journal import EntryShape
 from deployd.queries.mails import MailShape
+from deployd.queries.operations import OperationShape
 from deployd.queries.parts import (
     ApplicationShape,
     InstanceShape,
@@ -344,12 +346,17 @@ class FakeQueries:
             "mails": {"all": self.mails, "message": self.message},
             "housekeeping": {"collectable": self.collectable},
             "plans": {"of_push": self.plan},
+            "operations": {"all": self.operations},
         }
         people = PeopleQueries(self.directory, FixedClock().now)
         made = {noun: cast(Any, SimpleNamespace(**asked)) for noun, asked in nouns.items()}
         return Queries(
             **made, people=people, tickets=cast(Any, self.tickets), variables=cast(Any, self.variables),
         )
+
+    async def operations(self, project: str, environment: str) -> list[OperationShape]:
+        return [OperationShape(app="app", name="clear", role="viewer", start="bin/clear all\nbin/warm", stop="bin/stop",
+                               timeout_seconds=3600)]
 
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         status = StatusShape(
@@ -568,6 +575,7 @@ class FakeCommands:
             "crons": {"run": self.run_cron},
             "locks": {"lock": self.lock, "unlock": self.unlock},
             "passes": {"make": self.make_pass},
+            "operations": {"run": self.run_operation},
             "activities": {"cancel": self.cancel, "retry_undo": self.retry_undo, "skip_undo": self.skip_undo},
             "housekeeping": {"collect": self.collect},
             "sessions": {"of": self.sessions, "end": self.end_session},
@@ -583,6 +591,12 @@ class FakeCommands:
     def people(self) -> PeopleCommands:
         projects: Any = dict.fromkeys(("shop", "blog"))
         return PeopleCommands(cast(Any, self.queries.store), self.queries.directory, FixedClock(), projects)
+
+    async def run_operation(
+        self, project: str, environment: str, name: str, app: str | None, who: str, role: Role | None,
+    ) -> ActivityShape:
+        self.asked.append(("operation", project, environment, name, app, who, role))
+        return await self.redeploy(project, environment, who)
 
     async def redeploy(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
         self.asked.append(("redeploy", project, environment, who, *([] if seen is None else [seen])))

@@ -56,9 +56,8 @@ APPLICATION = Table(
         Key(
             "operations",
             "mapping",
-            "commands on demand in the running container cannot be started yet",
-            treatment="warned",
-            hint="run the command by a cron or a hook",
+            "commands that people run on demand in the running container",
+            "`{}`",
         ),
         Key(
             "preflight",

@@ -12,7 +12,7 @@ from deployd.access.roles import EVERY, Role, capped
 ADMINS = {Action.SKIP_UNDO, Action.COLLECT, Action.EMERGENCY, Action.MANAGE_PEOPLE,
           Action.SET_SHARED_VARIABLES}
 MAY = {
-    "viewer": {Action.SEE, Action.PLAN},
+    "viewer": {Action.SEE, Action.PLAN, Action.RUN_OPERATION},
     "contributor": set(Action) - ADMINS - {Action.APPROVE},
     "approver": set(Action) - ADMINS,
     "admin": set(Action),
