@@ -14,8 +14,9 @@ from deployd.activity.log import Logs
 from deployd.activity.memory import Memory, host_memory
 from deployd.activity.slots import Slots
 from deployd.catalogue import Catalogue
+from deployd.certificates.interim import InterimCertificates
 from deployd.certificates.manager import CertificateManager
-from deployd.daemon.certificates import certificate_manager
+from deployd.daemon.certificates import certificate_manager, interim_certificates
 from deployd.daemon.process_state import ProcessState
 from deployd.daemon.resources import Resources
 from deployd.deployment.kinds import KINDS
@@ -123,14 +124,18 @@ class Daemon:
 
 def compose(resources: Resources, settings: Settings, catalogue: Catalogue, process: ProcessState) -> Daemon:
     """The daemon over what is open."""
-    host, boundaries = host_of(resources, settings, catalogue), ErrorBoundaries()
+    interim = interim_certificates(resources, settings)
+    host, boundaries = host_of(resources, settings, catalogue, interim), ErrorBoundaries()
     activities = _activities(resources, host, process, boundaries)
     observation = _observation(resources, host, boundaries)
-    upkeep = _upkeep(resources, host, boundaries, activities, observation)
+    certificates = certificate_manager(resources, settings, boundaries.of("certificates"), interim)
+    upkeep = _upkeep(resources, host, boundaries, activities, observation, certificates)
     return Daemon(resources, host, process, boundaries, activities, observation, upkeep)
 
 
-def host_of(resources: Resources, settings: Settings, catalogue: Catalogue) -> Host:
+def host_of(
+    resources: Resources, settings: Settings, catalogue: Catalogue, interim: InterimCertificates | None = None,
+) -> Host:
     """What deployments reach, over what is open."""
     places = Places(settings.state, settings.run)
     return Host(
@@ -141,7 +146,7 @@ def host_of(resources: Resources, settings: Settings, catalogue: Catalogue) -> H
             resources.store, resources.engine, settings, resources.clock, resources.masker, resources.sealer,
             resources.mail.wake,
         ),
-        walls=resources.firewall,
+        walls=resources.firewall, certificates=interim,
     )
 
 
@@ -189,6 +194,7 @@ def _observation(resources: Resources, host: Host, boundaries: ErrorBoundaries) 
 
 def _upkeep(
     resources: Resources, host: Host, boundaries: ErrorBoundaries, activities: Activities, observation: Observation,
+    certificates: CertificateManager,
 ) -> Upkeep:
     store, clock, settings = resources.store, resources.clock, host.settings
     reconciler = Reconciler(store, host, clock, boundary=boundaries.of("putting back"))
@@ -197,7 +203,7 @@ def _upkeep(
     )
     idle = Idle(store, host, clock, activities.requests, boundary=boundaries.of("idle"))
     return Upkeep(
-        certificates=certificate_manager(resources, settings, boundaries.of("certificates")),
+        certificates=certificates,
         reconciler=reconciler,
         watch=Watch(
             store, host, reconciler, _router_repairer(resources, host, reconciler),

@@ -6,7 +6,7 @@ journal, in labels of containers and on the disk, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -142,6 +142,12 @@ class Walls(Protocol):
     async def learn(self, names: Iterable[str]) -> tuple[str, ...]: ...
 
 
+class Certificates(Protocol):
+    """What hosts show over TLS."""
+
+    async def prepare(self, hosts: Collection[str]) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """Everything outside of a deployment that its steps reach."""
@@ -158,3 +164,5 @@ class Host:
     router: Router
     facts: Facts
     walls: Walls
+    certificates: Certificates | None
+    """None: nobody comes over TLS."""
