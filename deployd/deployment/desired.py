@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
+from typing import Any
 
 from deployd.activity.secret_forms import SHORTEST, is_maskable
 from deployd.deployment.reuse import plan_stages
@@ -152,7 +153,7 @@ async def _app_as_wanted(
     exists = await host.slugs.has(version.slug)
     stages = () if exists else await plan_stages(
         host, project, candidate.place.branch, candidate.commit, live.commit if live else None, app, version.parts,
-        staged_build(app), anew=candidate.anew,
+        staged_build(app), variables=_visible(project, app, candidate.place.branch), anew=candidate.anew,
     )
     return version, WantedApp(
         app.name, version.slug, version.parts, exists, version.running, changed, app.hooks.deploy is not None,
@@ -167,8 +168,7 @@ async def _app_version(host: Host, candidate: Candidate, app: Application, image
         host.code.tree(project.id, commit, app.root),
     ])
     settings = build_part(app)
-    variables = build_variables(project, app, branch)
-    visible = {"environment": dict(variables.environment), "platform": dict(variables.platform)}
+    visible = _visible(project, app, branch)
     parts = KeyParts(listing, digest(settings), digest(visible), image_id, str(RECIPE_VERSION))
     return AppVersion(
         app.name,
@@ -179,6 +179,12 @@ async def _app_version(host: Host, candidate: Candidate, app: Application, image
         _running_digest(project, app, branch),
         tuple(worker_part(app.name, worker.name) for worker in app.workers),
     )
+
+
+def _visible(project: ProjectSettings, app: Application, branch: str) -> dict[str, dict[str, Any]]:
+    """All variables that a build sees."""
+    variables = build_variables(project, app, branch)
+    return {"environment": dict(variables.environment), "platform": dict(variables.platform)}
 
 
 async def _service_version(
