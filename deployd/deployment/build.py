@@ -161,9 +161,8 @@ async def _run_segment(
     if not has_ended:   # else only its story is told: its container may be gone, its workspace is what will be packed
         preparing: list[Coroutine[Any, Any, object]] = []
         if there is None:
-            preparing += [
-                _ensure_exported(layers, app, tell), _make_writable(host.places.cache(deployment.project.id), owner),
-            ]
+            cache = host.places.cache(deployment.project.id, deployment.zone)
+            preparing += [_ensure_exported(layers, app, tell), _make_writable(cache, owner)]
         if steps:
             preparing.append(host.engine.ensure_network(build_network(deployment)))
         await in_parallel(preparing)
@@ -334,7 +333,7 @@ async def _build_container(
         network=Network(build_network(deployment).name),
         binds=(
             Bind(str(tree), APP_FOLDER),
-            Bind(str(host.places.cache(deployment.project.id)), CACHE_FOLDER),
+            Bind(str(host.places.cache(deployment.project.id, deployment.zone)), CACHE_FOLDER),
             Bind(str(folder), SCRIPTS_FOLDER),
             *identity_binds(await ensure_identity(folder.parent, deployment.planned.version.uid)),
             *await trust_binds(host.settings.state, STORE if trust else None, runtime_of(app)),

@@ -20,7 +20,6 @@ from pathlib import Path
 
 from deployd.confined.trees import own_tree
 from deployd.deployment.deployment import Deployment
-from deployd.deployment.reuse import zone_of
 from deployd.ids import SlugKey
 from deployd.project.model import Application
 from deployd.release.ports import Host
@@ -54,7 +53,7 @@ class Layers:
     @property
     def store(self) -> SlugStore:
         """Where results of this build are kept."""
-        return self.host.kept.of(self.deployment.project.id, zone_of(self.deployment.project, self.deployment.branch))
+        return self.host.kept.of(self.deployment.project.id, self.deployment.zone)
 
     @property
     def are_several(self) -> bool:

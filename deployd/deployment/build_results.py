@@ -11,7 +11,7 @@ import asyncio
 from deployd.activity.log import Tell
 from deployd.deployment.build_layers import Layers
 from deployd.deployment.reuse import Entries
-from deployd.deployment.written_over import first_outside, written_over
+from deployd.deployment.written_over import first_outside, take_record, written_over
 from deployd.errors import DeployError
 from deployd.process import ProgramFailed, ProgramOverran
 from deployd.runtimes.stages import Segment
@@ -26,7 +26,12 @@ async def keep_result(layers: Layers, segment: Segment, entries: Entries, tell: 
     assert stage.kept is not None
     host, deployment, store, upper = layers.host, layers.deployment, layers.store, layers.upper(segment)
     try:
+        read = await asyncio.to_thread(take_record, upper, stage.kept.record)
         about, why_not = await asyncio.to_thread(written_over, upper, entries)
+        if read is None:
+            why_not = why_not or "it did not say what it read"
+        elif read:
+            about["read"] = {path: entries[path] for path in sorted(read) if path in entries}
         if not why_not and (path := await asyncio.to_thread(first_outside, upper, stage.kept.outputs)):
             why_not = f"it wrote {path}"
         if why_not:

@@ -187,7 +187,7 @@ async def _app_as_wanted(
     exists = await host.slugs.has(version.slug)
     stages = () if exists else await plan_stages(
         host, project, candidate.place.branch, candidate.commit, live.commit if live else None, app, version.parts,
-        staged_build(app), anew=candidate.anew,
+        staged_build(app), variables=_visible_in_builds(project, app, candidate.place.branch), anew=candidate.anew,
     )
     return version, WantedApp(
         app.name, version.slug, version.parts, exists, version.running, changed, app.hooks.deploy is not None,

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from deployd.environment.platform import APP_FOLDER
 from deployd.ids import CommitId, SlugKey
 from deployd.plan import KeyParts, PlannedStage
 from deployd.project.model import Application
@@ -24,6 +26,8 @@ OPEN, PROTECTED = "open", "protected"
 Entries = Mapping[str, str]
 """{path from the application's root: mode, kind and git's id}"""
 MOST_NAMED = 2
+PROGRAMS = (".global/", ".local/")
+"""Programs of the repository itself: they would be found before those of the image."""
 
 
 def zone_of(project: ProjectSettings, branch: str) -> str:
@@ -33,21 +37,22 @@ def zone_of(project: ProjectSettings, branch: str) -> str:
 
 async def plan_stages(
     host: Host, project: ProjectSettings, branch: str, commit: CommitId, live: CommitId | None, app: Application,
-    parts: KeyParts, build: StagedBuild, *, anew: bool,
+    parts: KeyParts, build: StagedBuild, *, variables: Any, anew: bool,
 ) -> tuple[PlannedStage, ...]:
     """The stages of a build as they would go now; empty when nothing of it can be kept.
 
     Args:
         live: The commit that is live, by which a change is named.
+        variables: All that the build sees.
         anew: Nothing is taken over.
     """
     if not host.settings.build.reuse or all(stage.kept is None for stage in build.stages):
         return ()
     entries = await host.code.entries(project.id, commit, app.root)
-    if entries is None:
+    if entries is None or any(path.startswith(PROGRAMS) for path in entries):
         return ()
     before = await host.code.entries(project.id, live, app.root) if live is not None else None
-    keys = stage_keys(project, branch, app, parts, build, entries)
+    keys = stage_keys(project, branch, app, parts, build, entries, variables)
     zone, planned = zone_of(project, branch), []
     for stage in build.stages:
         if not stage.steps:
@@ -68,11 +73,12 @@ async def plan_stages(
 
 def stage_keys(
     project: ProjectSettings, branch: str, app: Application, parts: KeyParts, build: StagedBuild, entries: Entries,
+    variables: Any = None,
 ) -> dict[str, SlugKey]:
     """{name of a stage that is kept: key of its result}. Pure."""
     common = [
         FORMAT, project.id, zone_of(project, branch), app.name, app.type, parts.image, parts.variables,
-        [step.script for step in build.begin],
+        [step.script for step in build.begin], sorted(named_in(variables, entries).items()),
     ]
     keys: dict[str, SlugKey] = {}
     for stage in build.stages:
@@ -87,9 +93,28 @@ def stage_keys(
 
 
 def inputs_of(stage: Stage, entries: Entries) -> dict[str, str]:
-    """The files that have a part in a stage's result. Pure."""
+    """The files that have a part in a stage's result; of some only that they are there. Pure."""
     kept = stage.kept
-    return {path: about for path, about in entries.items() if kept.depends_on(path)} if kept and kept.inputs else {}
+    if kept is None or not kept.inputs:
+        return {}
+    files = {path: about for path, about in entries.items() if kept.depends_on(path)}
+    return {**{path: "" for path in entries if re.fullmatch(kept.names, path)}, **files}
+
+
+def named_in(value: Any, entries: Entries) -> dict[str, str]:
+    """Files that variables name, by themselves or in options (`--require /app/x.js`), and all in folders. Pure."""
+    texts, waiting = [], [value]
+    while waiting:
+        item = waiting.pop()
+        if isinstance(item, str):
+            texts.append(item)
+        elif isinstance(item, Mapping):
+            waiting += item.values()
+        elif isinstance(item, list | tuple):
+            waiting += item
+    words = {word.removeprefix(f"{APP_FOLDER}/").removeprefix("./").rstrip("/")
+             for text in texts for word in re.split(r"[\s=:,;'\"]+", text)}
+    return {path: about for path, about in entries.items() if not words.isdisjoint(with_folders(path))}
 
 
 def inputs_digest(stage: Stage, entries: Entries) -> str:

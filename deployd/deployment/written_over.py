@@ -9,13 +9,15 @@ from __future__ import annotations
 import os
 import stat
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from deployd.confined.beneath import open_folder
+from deployd.confined.beneath import open_folder, read_file
 from deployd.deployment.reuse import Entries, with_folders
 
 MOST_WRITTEN_OVER = 50_000
+LARGEST_RECORD_BYTES = 8_000_000
 OPAQUE = "trusted.overlay.opaque"
 """How overlayfs marks a folder that was removed and made once more: nothing of the layers below is seen in it."""
 
@@ -60,6 +62,26 @@ def first_outside(upper: Path, outputs: Sequence[str]) -> str:
                 return path
             waiting.append(path)
     return ""
+
+
+def take_record(upper: Path, record: str) -> frozenset[str] | None:
+    """What a container wrote down of the files that it read, which is taken out of its layer. Blocking.
+
+    Args:
+        record: Name of the file; "": it writes none.
+
+    Returns:
+        None: It is not there, or too long to be read.
+    """
+    if not record:
+        return frozenset()
+    with open_folder(upper) as held:
+        data = read_file(held, record, LARGEST_RECORD_BYTES)
+        with suppress(FileNotFoundError, IsADirectoryError):
+            os.unlink(record, dir_fd=held)
+    if data is None or len(data) >= LARGEST_RECORD_BYTES:
+        return None
+    return frozenset(data.decode("utf-8", "surrogateescape").split("\n")) - {""}
 
 
 def _entries(upper: Path, below: str) -> Iterator[tuple[str, os.stat_result]]:

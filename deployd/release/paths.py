@@ -16,9 +16,13 @@ class Places:
     def repository(self, project: ProjectId) -> Path:
         return self.state / "repos" / f"{project}.git"
 
-    def cache(self, project: ProjectId) -> Path:
-        """PLATFORM_CACHE_DIR: one folder for the project, all its branches share it."""
-        return self.state / "caches" / project
+    def cache(self, project: ProjectId, zone: str = "") -> Path:
+        """PLATFORM_CACHE_DIR: one folder for the project, all its branches share it but protected ones.
+
+        Args:
+            zone: `protected`, whose name is no project's; else "" or `open`.
+        """
+        return self.state / "caches" / (project if zone in ("", "open") else f"{project}+{zone}")
 
     def work(self, activity: ActivityId) -> Path:
         """Workspaces and scripts of a build; gone when it is packed."""

@@ -13,6 +13,8 @@ from deployd.runtimes.stages import Kept, Stage
 DEPENDENCIES, PACKAGES, AUTOLOADER = "dependencies", "packages", "autoloader"
 CODE_OF_PHP = r".*\.(?:php|inc|hh)"
 """Files in which composer looks for classes."""
+MODULES_OF_PYTHON = r"[^/]+\.py|[^/]+/__init__\.py"
+"""`python3 -m pip` finds them before its own."""
 OPTIMIZES = re.compile(r" (?:-[nqv]*o[noqv]*|--optimize-autoloader)(?: |$)", re.MULTILINE)
 ONLY_PACKAGES = "--no-scripts --no-autoloader"
 
@@ -21,7 +23,7 @@ def global_dependencies(steps: Iterable[BuildStep], *, can_be_kept: bool) -> Ite
     """Of all languages together: each installs into the same folder, and one may use what another one brought."""
     found = tuple(steps)
     if found:
-        yield Stage("global dependencies", found, Kept(DEPENDENCIES) if can_be_kept else None)
+        yield Stage("global dependencies", found, Kept(DEPENDENCIES, MODULES_OF_PYTHON) if can_be_kept else None)
 
 
 def installing(

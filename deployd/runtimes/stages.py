@@ -30,6 +30,11 @@ class Kept:
     """Names of stages whose results it reads."""
     outputs: tuple[str, ...] = ()
     """Files and folders that it may have written for its result to be kept; (): anything."""
+    names: str = ""
+    """A regular expression for further files, of which it depends on which there are."""
+    record: str = ""
+    """A file that its steps leave, with the paths of further files that they read, one a line; it is no part of the
+    result."""
 
     def depends_on(self, path: str) -> bool:
         """Whether a file of the repository has a part in the result."""

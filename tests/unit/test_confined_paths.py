@@ -30,7 +30,7 @@ WHOSE = {
         "caches/ and work/, whose entries are root's; trees in them by confined.trees; statvfs of the state, going/"),
     "deployment/build_layers.py": ("is_dir lstat mkdir",
         "work/<activity>/<app>, whose entries are root's"),
-    "deployment/written_over.py": ("scandir stat",
+    "deployment/written_over.py": ("scandir stat unlink",
         "a descriptor of confined.beneath, and no file behind a name: an entry's own stat"),
     "slugs/kept.py": ("glob is_dir",
         "kept/, root's"),

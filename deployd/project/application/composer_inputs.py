@@ -42,9 +42,12 @@ NOT_NAMES = frozenset({
 })
 """Parts of composer.json in which texts are no names of files that installing reads."""
 ALWAYS = (
-    r"composer\.(?:json|lock)", r"auth\.json", r"symfony\.lock", r".*\.(?:patch|diff)", r"[^/]*patches[^/]*\.json",
+    r"php\.ini", r"composer\.(?:json|lock)", r"auth\.json", r"symfony\.lock", r".*\.(?:patch|diff)",
+    r"[^/]*patches[^/]*\.json",
 )
 MOST_NAMES = 2_000
+RUNS_FILES = re.compile(r"^\s*(?:auto_(?:pre|ap)pend_file|opcache\.preload|(?:zend_)?extension)\b", re.MULTILINE)
+"""Settings of php.ini with which any command of PHP runs files that they name."""
 
 
 def composer_install(manifests: Manifests) -> Install:
@@ -53,6 +56,8 @@ def composer_install(manifests: Manifests) -> Install:
         return Install("composer", why_not="there is no composer.json")
     if lock is None:
         return Install("composer", why_not="there is no composer.lock: what is installed depends on the day")
+    if RUNS_FILES.search(manifests.text("php.ini") or ""):
+        return Install("composer", why_not="php.ini has each command run a file")
     scripts = manifest.get("scripts")
     names = frozenset(scripts) if isinstance(scripts, dict) else frozenset()
     autoload = [manifest.get(key) for key in ("autoload", "autoload-dev")]

@@ -21,7 +21,7 @@ _PIP_OPTION = (
     r"--(?:user|no-cache-dir|disable-pip-version-check|no-warn-script-location|no-input|require-hashes|quiet)|-q"
 )
 PIP = re.compile(
-    rf"(?:pip3?|python3? -m pip) install(?: (?:{_PIP_OPTION}))* (?:-r|--requirement) ?(?P<file>[\w./-]+)"
+    rf"pip3? install(?: (?:{_PIP_OPTION}))* (?:-r|--requirement) ?(?P<file>[\w./-]+)"
     rf"(?: (?:{_PIP_OPTION}))*",
 )
 UV = re.compile(r"uv sync(?: --(?:frozen|locked|no-dev|no-install-project|no-progress|compile-bytecode))+")

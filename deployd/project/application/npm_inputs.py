@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import TYPE_CHECKING, Any
 
 from deployd.project.model.installs import Install
@@ -21,6 +22,8 @@ WITH_SCRIPTS = frozenset({
 })
 """Packages whose scripts compile or fetch their own parts, and read no file of the project."""
 INPUTS = r"package\.json|package-lock\.json|npm-shrinkwrap\.json|\.npmrc"
+RUNS_FILES = re.compile(r"^\s*(?:script-shell|node-options|globalconfig|userconfig|onload-script|git)\b", re.MULTILINE)
+"""Settings of .npmrc with which npm runs or reads files that they name."""
 OF_FOLDERS = ("file:", "link:", "portal:", ".", "/", "~")
 
 
@@ -38,6 +41,8 @@ def _why_not(manifest: dict[str, Any], lock: dict[str, Any] | None, manifests: M
     packages = lock.get("packages")
     if not isinstance(packages, dict):
         return "package-lock.json is of npm's first kind, which does not say what runs scripts"
+    if RUNS_FILES.search(manifests.text(".npmrc") or ""):
+        return ".npmrc has npm run or read files that it names"
     scripts = manifest.get("scripts")
     own = [name for name in SCRIPTS if isinstance(scripts, dict) and name in scripts]
     if own:

@@ -29,6 +29,10 @@ NO_CODE = (
 NO_STATIC = r".*\.md|(?:.*/)?(?:layout|page_layout|ui_component)/.*\.xml|pub/(?:media|errors)/.*|m2-hotfixes/.*"
 """Files of which static content is not made."""
 TEMPLATES = r".*\.phtml"
+CLASSES = r"(?!app/etc/).*\.php"
+"""Of these, static content is made of those that PHP reads when it is made, which it writes down."""
+RECORD = ".deployd-read"
+"""As in static_content.php."""
 STATIC_WRITES = (
     "pub/static", ".static_content_deploy", "var/view_preprocessed",
     *(f"var/{name}" for name in ("cache", "page_cache", "log", "report", "session", "tmp", "locks")),
@@ -51,9 +55,12 @@ def recipe_stages(app: Application, place: Place | None) -> Iterator[Stage]:
         first = (begin, packages)
     before = (DEPENDENCIES, PACKAGES, AUTOLOADER)
     kept = {
-        PATCHES: Kept(PATCHES, r"m2-hotfixes/.*", after=before),
+        PATCHES: Kept(PATCHES, r"m2-hotfixes/.*|php\.ini", after=before),
         CODE: Kept(CODE, EVERYTHING, NO_CODE, (*before, PATCHES)),
-        STATIC: Kept(STATIC, EVERYTHING, no_static(app), (DEPENDENCIES, PACKAGES, PATCHES), STATIC_WRITES),
+        STATIC: Kept(
+            STATIC, EVERYTHING, f"{no_static(app)}|{CLASSES}", (DEPENDENCIES, PACKAGES, PATCHES), STATIC_WRITES,
+            names=CLASSES, record=RECORD,
+        ),
     }
     for name, titles in PARTS.items():
         own = tuple(steps.pop(title) for title in titles)

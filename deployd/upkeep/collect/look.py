@@ -176,9 +176,9 @@ async def _files(host: Host, rows: Rows) -> list[Thing]:
     state, budget = host.places.state, host.settings.collect.cache_mb * MEGABYTE
     found = []
     for path in await _folders(state / "caches", "*"):
-        size = await _size(path)
-        is_busy = any(project == path.name for project, _ in rows.busy)
-        is_used = path.name in rows.active_projects and size <= budget
+        size, of = await _size(path), path.name.partition("+")[0]   # `shop+protected` is of shop, too
+        is_busy = any(project == of for project, _ in rows.busy)
+        is_used = of in rows.active_projects and size <= budget
         found.append(Thing("cache", path.name, size, needed_by="its project" if is_used or is_busy else "",
                            why="it is over its budget" if size > budget else "nothing was pushed for long"))
     for path in await _folders(state / "work", "*"):

@@ -60,7 +60,7 @@ class Removal:
                 log = self._host.places.state / "environments" / thing.name
                 await asyncio.to_thread(log.unlink, missing_ok=True)
             case "cache":
-                return await self._cache(ProjectId(thing.name))
+                return await self._cache(thing.name)
             case "workspace":
                 if not await self._store.read(lambda db: unneeded.is_in_use(db, thing.name)):
                     await ensure_no_tree(self._host.places.run / "trees" / thing.name)
@@ -105,11 +105,12 @@ class Removal:
             await self._host.engine.ensure_volume_gone(name)
         return bool(found)
 
-    async def _cache(self, project: ProjectId) -> bool:
+    async def _cache(self, name: str) -> bool:
         """Moved away first: a build that begins now gets a new one, and no half of the old one."""
+        project, _, zone = name.partition("+")
         if any(item.project == project for item in await self._store.read(activities.open_ones)):
             return False
-        folder = self._host.places.cache(project)
+        folder = self._host.places.cache(ProjectId(project), zone)
         await move_to_trash(folder, self._host.places.going)
         return True
 

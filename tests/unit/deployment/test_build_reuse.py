@@ -9,8 +9,8 @@ from typing import Any
 
 import pytest
 
-from deployd.deployment.reuse import fits, stage_keys, zone_of
-from deployd.deployment.written_over import first_outside, written_over
+from deployd.deployment.reuse import fits, named_in, stage_keys, zone_of
+from deployd.deployment.written_over import first_outside, take_record, written_over
 from deployd.plan import KeyParts
 from deployd.project.model import Application
 from deployd.runtimes.build_steps import staged_build
@@ -58,7 +58,9 @@ def test_a_magento_keeps_packages_patches_code_and_static_content():
 @pytest.mark.parametrize(("path", "makes_anew"), [
     ("app/code/Acme/Hello/view/frontend/templates/hello.phtml", set()),
     ("README.md", set()),
-    ("app/code/Acme/Hello/Model/Hello.php", {"generated-code", "static-content"}),
+    ("app/code/Acme/Hello/Model/Hello.php", {"generated-code"}),
+    ("app/code/Acme/Hello/Model/New.php", {"generated-code", "static-content"}),
+    ("app/etc/config.php", {"generated-code", "static-content"}),
     ("app/code/Acme/Hello/etc/di.xml", {"generated-code", "static-content"}),
     ("app/design/frontend/Acme/luma/web/css/source/_theme.less", {"static-content"}),
     ("app/code/Acme/Hello/i18n/de_DE.csv", {"static-content"}),
@@ -76,6 +78,13 @@ def test_everything_is_made_anew_with_another_image_variable_project_or_zone():
     ):
         assert not set(was.values()) & set(other.values())
     assert keys(parts=replace(PARTS, tree="other", settings="other"), branch="another") == was
+
+
+def test_files_that_variables_name_have_a_part_in_everything():
+    named = {"environment": {"NODE_OPTIONS": "--require /app/tools/first.js"}, "platform": {"a": {"b": ["./conf"]}}}
+    there = {"tools/first.js": "1", "conf/a": "2", "other/conf": "3", "first.js": "4"}
+    assert named_in(named, there) == {"tools/first.js": "1", "conf/a": "2"}
+    assert named_in({}, there) == {}
 
 
 def test_a_protected_environment_has_a_zone_of_its_own():
@@ -129,6 +138,17 @@ def test_what_was_removed_counts_as_written_over(tmp_path: Path):
         subprocess.run(["mknod", str(upper / name), "c", "0", "0"], check=True)
     about, _ = written_over(upper, {"gone.txt": "1"})
     assert about == {"over": {"gone.txt": "1"}, "new": ["vendor"]}
+
+
+def test_what_a_container_wrote_down_that_it_read_is_taken_out_of_its_layer(tmp_path: Path):
+    upper = layer(tmp_path, "vendor/a")
+    assert take_record(upper, ".read") is None
+    (upper / ".read").write_bytes(b"app/a.php\napp/b.php\napp/a.php\n")
+    assert take_record(upper, ".read") == {"app/a.php", "app/b.php"}
+    assert not (upper / ".read").exists()
+    (upper / ".read").symlink_to("/etc/passwd")
+    assert take_record(upper, ".read") is None
+    assert take_record(upper, "") == frozenset()
 
 
 def test_a_step_that_writes_elsewhere_than_it_may_is_found(tmp_path: Path):

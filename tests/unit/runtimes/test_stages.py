@@ -57,6 +57,13 @@ def test_scripts_that_run_when_packages_are_there_run_each_time():
     ]
 
 
+def test_settings_that_run_files_of_the_project_are_a_reason_against_it():
+    assert kept(php(php__ini="auto_prepend_file = /app/x.php\n"))[0][1] == "php.ini has each command run a file"
+    files = {"package.json": "{}", "package-lock.json": json.dumps(NPM), ".npmrc": "script-shell=x"}
+    it = app("type: nodejs:20\n", **files)
+    assert kept(it)[0][1] == ".npmrc has npm run or read files that it names"
+
+
 @pytest.mark.parametrize(("composer", "lock", "why"), [
     ({"scripts": {"pre-install-cmd": "x"}}, COMPOSER, "the script pre-install-cmd of composer.json may read any file"),
     ({}, {"packages": [{"name": "acme/it", "type": "composer-plugin"}]}, "the plug-in acme/it may read any file"),
