@@ -13,6 +13,7 @@ from deployd.services.family import Family
 from deployd.services.mariadb import MariaDb
 from deployd.services.postgresql import PostgreSql
 from deployd.services.redis import Redis
+from deployd.services.search import Search
 
 FAMILIES: Mapping[str, Family] = {
     "mariadb": MariaDb(),
@@ -22,6 +23,7 @@ FAMILIES: Mapping[str, Family] = {
     "valkey": Redis("valkey"),
     "valkey-persistent": Redis("valkey", persistent=True),
     "rabbitmq": rabbitmq.RabbitMq(),
+    "opensearch": Search("opensearch"),
 }
 SECRET_FORMS: Mapping[str, str] = {"password": "{}", **rabbitmq.SECRET_FORMS}
 """{name: how the file with the secret `root` is written}. Of each service there are all: after a start of the host its
