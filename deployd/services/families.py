@@ -16,6 +16,7 @@ from deployd.services.memcached import Memcached
 from deployd.services.oracle_mysql import OracleMySql
 from deployd.services.postgresql import PostgreSql
 from deployd.services.redis import Redis
+from deployd.services.search import Search
 from deployd.services.varnish import Varnish
 
 _VARNISH = Varnish()
@@ -30,6 +31,7 @@ FAMILIES: Mapping[str, Family] = {
     "rabbitmq": rabbitmq.RabbitMq(),
     "memcached": Memcached(),
     "varnish": _VARNISH,
+    "opensearch": Search("opensearch"),
 }
 FRONTS: Mapping[str, Front] = {"varnish": _VARNISH}
 """Those that stand before applications."""
