@@ -1,4 +1,4 @@
-"""Whether what an application runs after its build calls a builder, which then needs what the build had fetched. Pure."""
+"""Whether what an application runs after its build calls a builder, which then needs what was fetched. Pure."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from deployd.project.model import Application
 
 
 def calls_later(app: Application, *programs: str) -> bool:
-    """Whether a command of an instance, a hook or a cron calls one of these programs, as `exec ./mvnw jetty:run` does."""
+    """Whether a command of an instance, a hook or a cron calls one of these, as `exec ./mvnw jetty:run` does."""
     called = re.compile(rf"(^|[\s;&|(])(\S*/)?({'|'.join(map(re.escape, programs))})\s", re.MULTILINE)
     return any(map(called.search, _commands(app)))
 

@@ -15,8 +15,8 @@ HOME = f"{APP_FOLDER}/.cargo"
 def build_variables(app: Application) -> Mapping[str, str]:
     """What is compiled on the way to a program is kept, and stays out of the slug; the program itself is in `target`.
 
-    The code of a commit is newer than all that was compiled, so that cargo takes over dependencies alone. Where cargo runs
-    later too, as in `start: cargo run`, everything travels with the application.
+    The code of a commit is newer than all that was compiled, so that cargo takes over dependencies alone. Where cargo
+    runs later too, as in `start: cargo run`, everything travels with the application.
     """
     if calls_later(app, "cargo"):
         return {"CARGO_HOME": HOME}
