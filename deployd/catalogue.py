@@ -18,10 +18,10 @@ from deployd.errors import DeployError
 from deployd.yaml_file import read_yaml_file
 
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}", re.ASCII)
-Fallback = Literal["refuse", "same_major", "upwards", "nearest"]
-"""Which other version may stand in for one that is not there: none, a newer one of the same major, a newer one, any."""
-PROMISING = ("golang", "java", "rust")
-"""Languages whose makers promise that a newer version builds and runs what was written for an older one."""
+Fallback = Literal["refuse", "same_major", "upwards", "nearest", "nearest_newer"]
+"""Which other version may stand in for one that is not there: none, a newer one of the same major, a newer one, any, any but
+rather a newer one."""
+ANY = ("nearest", "nearest_newer")
 MAJOR = 1000   # from 7.4 it is less far to 8.2 than to 8.4, and from 10.2 to 10.11 than to any 11
 
 
@@ -120,13 +120,17 @@ class Catalogue(_Frozen):
     web: Entry
     router: Entry
 
-    def runtime(self, name: str, version: str, *, nearest: bool = False) -> Choice:
+    def runtime(self, name: str, version: str, *, nearest: bool = False, newer_first: bool = False) -> Choice:
         """The image of a runtime.
+
+        Args:
+            newer_first: With `nearest`, an older version only when there is no newer one.
 
         Raises:
             VersionNotThere: There is none, or none of this version (and not `nearest`).
         """
-        return _find("runtime", self.runtimes, name, version, "nearest" if nearest else "refuse")
+        fallback: Fallback = "refuse" if not nearest else "nearest_newer" if newer_first else "nearest"
+        return _find("runtime", self.runtimes, name, version, fallback)
 
     def service(self, kind: str, version: str, *, fallback: Fallback = "refuse", kept: str | None = None) -> Choice:
         """The image of a service; `kind` is normalised (`mariadb`, not `mysql`).
@@ -225,19 +229,19 @@ def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, versio
             hint=f"ask for one of these, have the operator add {name}:{version} to the catalogue, "
                  "or set runtime_fallback: nearest for the project",
         )
-    ahead = [item for item in candidates if name in PROMISING and _numbers(item) > _numbers(version)]
+    ahead = [item for item in candidates if fallback == "nearest_newer" and _numbers(item) > _numbers(version)]
     taken = min(ahead or candidates, key=lambda item: _distance(version, item))
-    if kept in candidates and (fallback != "nearest" or _distance(version, kept)[0] == _distance(version, taken)[0]):
+    if kept in candidates and (fallback not in ANY or _distance(version, kept)[0] == _distance(version, taken)[0]):
         taken = kept
     newer = "whose data are there" if taken == kept else "the nearest newer one"
-    why = "the nearest" if fallback == "nearest" else newer
+    why = "the nearest" if fallback in ANY else newer
     warning = f"{name}:{version} is not on this host; {name}:{taken}, {why}, is used instead"
     return Choice(versions[taken], taken, warning)
 
 
 def _may_stand_in(wanted: str, there: str, fallback: Fallback) -> bool:
-    if fallback in ("refuse", "nearest"):
-        return fallback == "nearest"
+    if fallback == "refuse" or fallback in ANY:
+        return fallback in ANY
     ours, theirs = _numbers(wanted), _numbers(there)
     newer = theirs[:len(ours)] >= ours[:len(theirs)]   # `8` means any 8.x
     return newer and (fallback == "upwards" or ours[0] == theirs[0])

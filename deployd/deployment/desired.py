@@ -26,7 +26,13 @@ from deployd.release.applications.instance_count import instances_of
 from deployd.release.applications.kernel_limits import too_large_to_start
 from deployd.release.configuration_refused import ConfigurationRefused
 from deployd.release.digests import digest, service_digest
-from deployd.release.images_missing import NO_CONTAINER, images_missing, kept_versions, service_choice
+from deployd.release.images_missing import (
+    NO_CONTAINER,
+    images_missing,
+    kept_versions,
+    runtime_choice,
+    service_choice,
+)
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Environment
@@ -175,7 +181,8 @@ async def _app_as_wanted(
     host: Host, candidate: Candidate, live: Version | None, app: Application, tell: Callable[[str], None],
 ) -> tuple[AppVersion, WantedApp]:
     project = candidate.place.project
-    choice = host.catalogue.runtime(app.runtime_name, app.version, nearest=host.settings.takes_nearest(project))
+    nearest = host.settings.takes_nearest(project)
+    choice = runtime_choice(host.catalogue, app.runtime_name, app.version, nearest=nearest)
     version = await _app_version(host, candidate, app, await host.images.ensure(choice.entry, tell))
     was_built = candidate.anew and await host.slugs.has(version.slug)
     if was_built:   # under another key: the slug that there is may be live somewhere

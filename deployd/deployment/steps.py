@@ -46,7 +46,7 @@ QUIET = frozenset({"validate", "build", "slug"})
 PUSH: Table[Deployment, Host] = Table("push", version=5, quiet_phases=QUIET, late_phases=frozenset({"watch"}), steps=(
     #     phase       step                      undone by                    limit        visitors  restart, waits for
     Step("validate", validate.fetch,           NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("validate", validate.read_and_plan,   NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("validate", validate.read_and_plan,   NOTHING,                     60 * MINUTE, AS_BEFORE, AGAIN),
     Step("build",    build.build_apps,         build.discard,               70 * MINUTE, AS_BEFORE, ATTACH, BUILD,
          parallel=Parallel(services.begin_services, services.end_new_services)),
     Step("slug",     slug.pack,                NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN,  PACK),

@@ -14,6 +14,7 @@ from deployd.catalogue import Catalogue, Choice, Fallback, VersionNotThere
 from deployd.errors import DeployError
 from deployd.project.findings.report import render_findings
 from deployd.project.model import Application, ImageAsked, Place, ReadResult, Service
+from deployd.project.offered.runtimes import runtime_type
 from deployd.project.offered.services import SERVICE_TYPES, WITHOUT_CONTAINER
 from deployd.project.offered.support import support_ended
 from deployd.release.configuration_refused import ConfigurationRefused
@@ -68,7 +69,7 @@ def images_missing(
                 data_of = kept.get(image.of) if kept else None
                 choice = service_choice(catalogue, image.name, image.version, services, kept=data_of)
             else:
-                choice = catalogue.runtime(image.name, image.version, nearest=nearest)
+                choice = runtime_choice(catalogue, image.name, image.version, nearest=nearest)
         except DeployError as error:
             error.where = error.where or str(image.place)
             refusals.append(Refusal(error, image.place, f"{image.name}:{image.version}"))
@@ -79,6 +80,18 @@ def images_missing(
         refusals += missing
         warnings += left_out
     return refusals, warnings
+
+
+def runtime_choice(catalogue: Catalogue, name: str, version: str, *, nearest: bool) -> Choice:
+    """The image of a runtime.
+
+    Args:
+        nearest: Another version may stand in.
+
+    Raises:
+        VersionNotThere: There is none.
+    """
+    return catalogue.runtime(name, version, nearest=nearest, newer_first=runtime_type(name).runs_older)
 
 
 def service_choice(
@@ -116,7 +129,7 @@ def kept_versions(live: Sequence[ServiceVersion], services: Sequence[Service]) -
 def instead_of(catalogue: Catalogue, app: Application) -> str:
     """` (with python:3.11, as this host has no python:3.8)`, to be said where something fails; mostly empty."""
     try:
-        choice = catalogue.runtime(app.runtime_name, app.version, nearest=True)
+        choice = runtime_choice(catalogue, app.runtime_name, app.version, nearest=True)
     except VersionNotThere:
         return ""
     if choice.version == app.version:

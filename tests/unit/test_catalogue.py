@@ -91,7 +91,7 @@ def test_the_nearest_version_is_taken_with_a_warning(small, kind, name, asked, t
     ("rust", "1.93", "1"),
 ])
 def test_where_newer_versions_run_what_was_written_for_older_ones_a_newer_one_is_taken(catalogue, name, asked, taken):
-    assert catalogue.runtime(name, asked, nearest=True).version == taken
+    assert catalogue.runtime(name, asked, nearest=True, newer_first=True).version == taken
 
 
 def test_an_official_image_needs_nothing_but_its_name(tmp_path):

@@ -10,19 +10,24 @@ from deployd.project.offered.runtime_type import RuntimeType
 from deployd.project.offered.versions import Versions, versions
 
 
-def _type(supported: str, retired: str = "", flavors: str = "none", *, least_memory_mb: int = 0) -> RuntimeType:
+def _type(
+    supported: str, retired: str = "", flavors: str = "none", *, least_memory_mb: int = 0, runs_older: bool = False,
+) -> RuntimeType:
     """A runtime whose applications name a start command, and whose `runtime` has no settings."""
-    return RuntimeType(versions(supported, retired), tuple(flavors.split()), least_memory_mb=least_memory_mb)
+    return RuntimeType(
+        versions(supported, retired), tuple(flavors.split()), least_memory_mb=least_memory_mb, runs_older=runs_older,
+    )
 
 
 RUNTIMES: dict[str, RuntimeType] = {
     "dotnet": _type("8.0 10.0", "2.0 2.1 2.2 3.1 5.0 6.0 7.0"),
     "elixir": _type("1.20", "1.9 1.10 1.11 1.12 1.13 1.14 1.15 1.18 1.19"),
     "golang": _type(
-        "1.25 1.26", "1.8 1.9 1.10 1.11 1.12 1.13 1.14 1.15 1.16 1.17 1.18 1.19 1.20 1.21 1.22 1.23 1.24"
+        "1.25 1.26", "1.8 1.9 1.10 1.11 1.12 1.13 1.14 1.15 1.16 1.17 1.18 1.19 1.20 1.21 1.22 1.23 1.24",
+        runs_older=True,
     ),
     # A JVM with a framework has 200 MB of classes and compiled code beside its heap.
-    "java": _type("17 21 25", "8 11 12 13 14 18 19", least_memory_mb=1024),
+    "java": _type("17 21 25", "8 11 12 13 14 18 19", least_memory_mb=1024, runs_older=True),
     "lisp": _type("", "1.5 2.0 2.1", flavors="default none"),
     "nodejs": _type(
         "24 26", "0.12 4.2 4.3 4.4 4.5 4.6 4.7 4.8 6 6.1 6.2 6.3 6.6 6.8 6.9 6.10 6.11 8 8.2 8.9 10 12 14 16 18 20 22",
@@ -31,7 +36,7 @@ RUNTIMES: dict[str, RuntimeType] = {
     "php": PHP,
     "python": _type("3.13 3.14", "2.7 3.5 3.6 3.7 3.8 3.9 3.10 3.11 3.12"),
     "ruby": _type("3.3 3.4 4.0", "2.3 2.4 2.5 2.6 2.7 3.0 3.1 3.2"),
-    "rust": _type("1", "1.93"),
+    "rust": _type("1", "1.93", runs_older=True),
     "hhvm": HHVM,
 }
 COMPOSABLE = "composable"
