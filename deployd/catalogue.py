@@ -19,8 +19,8 @@ from deployd.yaml_file import read_yaml_file
 
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}", re.ASCII)
 Fallback = Literal["refuse", "same_major", "upwards", "nearest", "nearest_newer"]
-"""Which other version may stand in for one that is not there: none, a newer one of the same major, a newer one, any, any but
-rather a newer one."""
+"""Which other version may stand in for one that is not there: none, a newer one of the same major, a newer one, any, or
+any but rather a newer one."""
 ANY = ("nearest", "nearest_newer")
 MAJOR = 1000   # from 7.4 it is less far to 8.2 than to 8.4, and from 10.2 to 10.11 than to any 11
 
