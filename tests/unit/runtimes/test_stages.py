@@ -138,6 +138,16 @@ def test_only_the_first_lines_of_a_hook_are_taken_out_of_it():
     assert split_hook("npm ci $(x)\n").installs == ()
 
 
+def test_an_install_after_another_one_stands_on_it():
+    hook = "hooks:\n  build: |\n    set -e\n    pip install -U pip\n    pip install -r requirements.txt\n"
+    it = app(f"type: python:3.13\n{hook}", **{"requirements.txt": "flask==3.0\n"})
+    first, second = (stage.kept for stage in staged_build(it).stages if stage.kept)
+    assert (first.name, second.name) == ("packages", "packages-1")
+    assert first.name in second.after
+    files = ("requirements.txt", "logging.py", "app/main.py")
+    assert [second.depends_on(path) for path in files] == [True, True, False]
+
+
 def test_a_hook_without_set_e_goes_on_when_its_first_command_fails():
     text = "build: {flavor: none}\nhooks:\n  build: |\n    npm ci\n    npm run build\n"
     assert [step.may_fail for step in build_steps(node(text=text))] == [True, False]
