@@ -22,7 +22,7 @@ from deployd.project.model.installs import Install
 from deployd.project.model.magento import MARK
 from deployd.project.tree.files import Files
 
-LARGEST_BYTES = 8_000_000
+LARGEST_BYTES = 5_000_000
 OF_FLAVOR = {"composer": "composer", "symfony": "composer", "default": "npm"}
 
 

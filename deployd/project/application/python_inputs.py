@@ -70,7 +70,7 @@ def _lines(text: str) -> list[str]:
 def uv_sync(manifests: Manifests) -> Install:
     manifest = manifests.text("pyproject.toml")
     if manifest is None or not manifests.has("uv.lock"):
-        return Install("uv", why_not="there is no uv.lock: what is installed depends on the day")
+        return Install("uv", why_not="there is no uv.lock that can be read: what is installed depends on the day")
     if re.search(r"^\s*\[(?:build-system|tool\.uv\.workspace)", manifest, re.MULTILINE):
         return Install("uv", why_not="the project itself is installed as a package, from its own files")
     if re.search(r"\b(?:path|workspace)\s*=", manifests.text("uv.lock") or "") or "editable" in manifest:

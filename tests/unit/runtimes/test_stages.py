@@ -67,7 +67,7 @@ def test_settings_that_run_files_of_the_project_are_a_reason_against_it():
 @pytest.mark.parametrize(("composer", "lock", "why"), [
     ({"scripts": {"pre-install-cmd": "x"}}, COMPOSER, "the script pre-install-cmd of composer.json may read any file"),
     ({}, {"packages": [{"name": "acme/it", "type": "composer-plugin"}]}, "the plug-in acme/it may read any file"),
-    ({}, "no JSON", "there is no composer.lock: what is installed depends on the day"),
+    ({}, "no JSON", "there is no composer.lock that can be read: what is installed depends on the day"),
 ])
 def test_what_may_read_any_file_is_not_kept_and_says_why(composer: Any, lock: Any, why: str):
     it = php(composer=composer, lock=lock)
