@@ -23,7 +23,8 @@ from deployd.process import ProgramFailed, run
 from deployd.slugs.mount import MOUNT_SECONDS, ensure_unmounted, mounted, mounts_below
 from deployd.slugs.mount import ensure_mounted as ensure_slug_mounted
 
-OPTIONS = "nosuid,nodev"
+OPTIONS = "nosuid,nodev,xino=on"
+"""`xino`: all files say that they are on one disk, by which programs tell what belongs to a tree."""
 
 
 class LayersNotMounted(DeployError):

@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from deployd.confined.trees import bytes_to_read
 from deployd.deployment.desired import Candidate, find_wanted
 from deployd.deployment.results import Planned
 from deployd.deployment.steps import PUSH
@@ -186,6 +187,8 @@ async def test_a_packed_layer_shows_what_was_written_removed_and_replaced_and_is
     seen = sorted(str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file())
     assert seen == ["new", "old/c", "stays"]
     assert (tree / "new").stat().st_uid == OWNER
+    assert await bytes_to_read(tree) > len("of the layer") * 2 + len("of the base"), "all files count as one disk's"
+    assert {path.stat().st_dev for path in tree.rglob("*")} == {tree.stat().st_dev}
     with (tree / "new").open("a") as file:
         file.write(", and of a hook")
     os.rename(tree / "old", tree / "moved")
