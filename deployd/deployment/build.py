@@ -13,6 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from deployd.activity.incidents import unwrap
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import ensure_owner
@@ -104,11 +105,14 @@ async def _build(deployment: Deployment, host: Host, tell: Tell, app: Applicatio
     if await _is_lost(layers):
         await _forget(layers)
     failure: DeployError | None = None
-    async with asyncio.TaskGroup() as keeping:
-        try:
-            await _build_segments(layers, app, tell, keeping)
-        except DeployError as error:   # what was made before it is kept all the same
-            failure = error
+    try:
+        async with asyncio.TaskGroup() as keeping:
+            try:
+                await _build_segments(layers, app, tell, keeping)
+            except DeployError as error:   # what was made before it is kept all the same
+                failure = error
+    except ExceptionGroup as failed:
+        raise unwrap(failed) from None
     if failure is not None:
         raise failure
 
@@ -129,8 +133,7 @@ async def _build_segments(layers: Layers, app: Application, tell: Tell, keeping:
             entries = entries or await host.code.entries(deployment.project.id, deployment.commit, app.root)
             if entries is not None:
                 keeping.create_task(keep_result(layers, segment, entries, tell), name=f"keeping a result of {app.name}")
-    await _ensure_exported(layers, app, tell)
-    await layers.ensure_tree(layers.segments[-1])
+    await layers.ensure_tree(layers.segments[-1])   # to be packed
 
 
 async def _is_taken(layers: Layers, segment: Segment) -> bool:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 
 from deployd.activity.log import Tell
+from deployd.confined.trees import bytes_to_read
 from deployd.deployment.build_layers import Layers
 from deployd.deployment.reuse import Entries
 from deployd.deployment.written_over import first_outside, take_record, written_over
@@ -16,7 +17,7 @@ from deployd.errors import DeployError
 from deployd.process import ProgramFailed, ProgramOverran
 from deployd.runtimes.stages import Segment
 from deployd.slugs.kept import own_key
-from deployd.units import megabytes
+from deployd.units import MEGABYTE, megabytes
 
 
 async def keep_result(layers: Layers, segment: Segment, entries: Entries, tell: Tell) -> None:
@@ -32,6 +33,9 @@ async def keep_result(layers: Layers, segment: Segment, entries: Entries, tell: 
             why_not = why_not or "it did not say what it read"
         elif read:
             about["read"] = {path: entries[path] for path in sorted(read) if path in entries}
+        most_mb = host.settings.shares_of(deployment.project.id).build_mb
+        if not why_not and await bytes_to_read(upper) > most_mb * MEGABYTE:   # a sparse file takes no room, and hours
+            why_not = f"it is longer than {most_mb} MB"
         if not why_not and (path := await asyncio.to_thread(first_outside, upper, stage.kept.outputs)):
             why_not = f"it wrote {path}"
         if why_not:

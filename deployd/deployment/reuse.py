@@ -48,6 +48,8 @@ async def plan_stages(
     """
     if not host.settings.build.reuse or all(stage.kept is None for stage in build.stages):
         return ()
+    if not await host.kept.can_be_used():
+        return ()
     entries = await host.code.entries(project.id, commit, app.root)
     if entries is None or any(path.startswith(PROGRAMS) for path in entries):
         return ()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 
+from deployd.project.application.python_inputs import MODULES
 from deployd.project.model import Place
 from deployd.project.model.installs import Install
 from deployd.runtimes.runtime import BuildStep
@@ -13,8 +14,6 @@ from deployd.runtimes.stages import Kept, Stage
 DEPENDENCIES, PACKAGES, AUTOLOADER = "dependencies", "packages", "autoloader"
 CODE_OF_PHP = r".*\.(?:php|inc|hh)"
 """Files in which composer looks for classes."""
-MODULES_OF_PYTHON = r"[^/]+\.py|[^/]+/__init__\.py"
-"""`python3 -m pip` finds them before its own."""
 OPTIMIZES = re.compile(r" (?:-[nqv]*o[noqv]*|--optimize-autoloader)(?: |$)", re.MULTILINE)
 ONLY_PACKAGES = "--no-scripts --no-autoloader"
 
@@ -23,11 +22,12 @@ def global_dependencies(steps: Iterable[BuildStep], *, can_be_kept: bool) -> Ite
     """Of all languages together: each installs into the same folder, and one may use what another one brought."""
     found = tuple(steps)
     if found:
-        yield Stage("global dependencies", found, Kept(DEPENDENCIES, MODULES_OF_PYTHON) if can_be_kept else None)
+        yield Stage("global dependencies", found, Kept(DEPENDENCIES, MODULES) if can_be_kept else None)
 
 
 def installing(
     install: Install | None, step: BuildStep, packages_only: str, *, name: str = PACKAGES,
+    after: tuple[str, ...] = (DEPENDENCIES,),
 ) -> Iterator[Stage]:
     """The stages of one installing step.
 
@@ -36,11 +36,11 @@ def installing(
         step: The whole of it.
         packages_only: Its script without scripts of the project and without the autoloader, for composer.
         name: Of the stage that is kept.
+        after: Stages that it stands on.
     """
     if install is None or install.why_not:
         yield Stage(step.title, (step,), None, install.why_not if install else "")
         return
-    after = (DEPENDENCIES,)
     whole = Kept(name, install.inputs, after=after)
     scans_code = install.scans_code or OPTIMIZES.search(step.script) is not None
     if install.tool != "composer" or not (install.scripts_after or scans_code):
@@ -58,8 +58,11 @@ def installing(
 
 def of_hook(installs: Iterable[Install], place: Place | None) -> Iterator[Stage]:
     """The stages of the commands with which a build hook begins."""
+    after = [DEPENDENCIES]
     for number, install in enumerate(installs):
         title = f"the build hook's `{install.command}`"
         step = BuildStep(title, f"{install.command}\n", place, may_fail=install.may_fail)
         only = f"{install.command} {ONLY_PACKAGES}\n"
-        yield from installing(install, step, only, name=PACKAGES if number == 0 else f"{PACKAGES}-{number}")
+        name = f"{PACKAGES}-{number}" if number else PACKAGES
+        yield from installing(install, step, only, name=name, after=tuple(after))
+        after += [name, name.replace(PACKAGES, AUTOLOADER)]

@@ -17,9 +17,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import structlog
+
 from deployd.ids import ProjectId, SlugKey
 from deployd.slugs.archive import SlugStore
+from deployd.slugs.layers import why_no_layers
 from deployd.units import MEGABYTE
+
+log = structlog.get_logger()
 
 ZONE = re.compile(r"[a-z]+")
 JUST_USED_SECONDS = 3_600.0
@@ -52,6 +57,7 @@ class KeptResults:
         self._folder = folder
         self._min_free_bytes = min_free_bytes
         self._stores: dict[tuple[ProjectId, str], SlugStore] = {}
+        self._why_not: str | None = None
 
     def folder(self, project: ProjectId, zone: str) -> Path:
         assert ZONE.fullmatch(zone), zone
@@ -63,6 +69,14 @@ class KeptResults:
         if key not in self._stores:
             self._stores[key] = SlugStore(self.folder(*key), min_free_bytes=self._min_free_bytes, layers=True)
         return self._stores[key]
+
+    async def can_be_used(self) -> bool:
+        """Whether this host can put layers together; tried once."""
+        if self._why_not is None:
+            self._why_not = await why_no_layers(self._folder)
+            if self._why_not:
+                log.warning("builds_take_over_nothing", why=self._why_not, hint="`state` must be on no overlay itself")
+        return not self._why_not
 
     async def find(self, project: ProjectId, zone: str, key: SlugKey) -> list[tuple[SlugKey, Mapping[str, Any]]]:
         """[(a result's own key, what was written down beside it), …] of the results with a key, newest first."""

@@ -11,17 +11,20 @@ folder must be on one disk that is no overlay itself.
 from __future__ import annotations
 
 import asyncio
+import tempfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from deployd.confined.trees import remove_tree
 from deployd.errors import DeployError
 from deployd.process import ProgramFailed, run
 from deployd.slugs.mount import MOUNT_SECONDS, ensure_unmounted, mounted, mounts_below
 from deployd.slugs.mount import ensure_mounted as ensure_slug_mounted
 
-OPTIONS = "nosuid,nodev"
+OPTIONS = "nosuid,nodev,xino=on"
+"""`xino`: all files say that they are on one disk, by which programs tell what belongs to a tree."""
 
 
 class LayersNotMounted(DeployError):
@@ -62,7 +65,9 @@ async def ensure_tree(folder: Path, lower: Sequence[Path], top: Top, *, moves_fo
     options = f"lowerdir={below},upperdir={top.upper},workdir={top.work},{OPTIONS}"
     options += f",redirect_dir={'on' if moves_folders else 'off'}"
     try:
-        await run("mount", "-t", "overlay", "overlay", "-o", options, str(tree), limit_seconds=MOUNT_SECONDS)
+        # The kernel's newer interface, which newer programs prefer, takes no more than 256 bytes for all lower folders.
+        await run("env", "LIBMOUNT_FORCE_MOUNT2=always", "mount", "-t", "overlay", "overlay", "-o", options, str(tree),
+                  limit_seconds=MOUNT_SECONDS)
     except ProgramFailed as error:
         raise LayersNotMounted(
             "cannot put the layers of a build together", where=str(tree), evidence=error.evidence,
@@ -77,6 +82,23 @@ async def ensure_no_tree(folder: Path) -> None:
     for path in sorted(paths, key=lambda path: (path.name != "tree", str(path))):   # a tree goes before its layers
         await ensure_unmounted(path)
     await _remove_empty(folder)
+
+
+async def why_no_layers(folder: Path) -> str:
+    """Why this host cannot put layers together below a folder, by trying it; "": it can."""
+    await asyncio.to_thread(folder.mkdir, parents=True, exist_ok=True)
+    trial = Path(await asyncio.to_thread(tempfile.mkdtemp, prefix="trial-", dir=folder))
+    try:
+        top = Top(trial / "upper", trial / "work")
+        for path in (trial / "lower", top.upper, top.work):
+            await asyncio.to_thread(path.mkdir)
+        await ensure_tree(trial / "mounts", [trial / "lower"], top, moves_folders=True)
+    except (LayersNotMounted, OSError) as error:
+        return " ".join(getattr(error, "evidence", ())) or str(error)
+    finally:
+        await ensure_no_tree(trial / "mounts")
+        await remove_tree(trial)
+    return ""
 
 
 async def _remove_empty(folder: Path) -> None:

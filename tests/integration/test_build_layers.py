@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 
+from deployd.confined.trees import bytes_to_read
 from deployd.deployment.desired import Candidate, find_wanted
 from deployd.deployment.results import Planned
 from deployd.deployment.steps import PUSH
@@ -24,7 +25,7 @@ from deployd.plan import PlannedStage
 from deployd.release.configuration import config_of
 from deployd.release.release import Environment
 from deployd.slugs.kept import KeptResults
-from deployd.slugs.layers import Top, ensure_no_tree, ensure_tree
+from deployd.slugs.layers import Top, ensure_no_tree, ensure_tree, why_no_layers
 from deployd.slugs.mount import mounts_below
 from tests.support.deployment_stand import PROJECT, Ended, Stand, deployment_stand, done_twice, with_step
 
@@ -186,6 +187,8 @@ async def test_a_packed_layer_shows_what_was_written_removed_and_replaced_and_is
     seen = sorted(str(path.relative_to(tree)) for path in tree.rglob("*") if path.is_file())
     assert seen == ["new", "old/c", "stays"]
     assert (tree / "new").stat().st_uid == OWNER
+    assert await bytes_to_read(tree) > len("of the layer") * 2 + len("of the base"), "all files count as one disk's"
+    assert {path.stat().st_dev for path in tree.rglob("*")} == {tree.stat().st_dev}
     with (tree / "new").open("a") as file:
         file.write(", and of a hook")
     os.rename(tree / "old", tree / "moved")
@@ -194,6 +197,16 @@ async def test_a_packed_layer_shows_what_was_written_removed_and_replaced_and_is
     assert await mounts_below(folder) == ()
     assert (await store.verify(key)).checksum == checksum
     assert not (folder / "trees").exists()
+
+
+async def test_where_layers_cannot_be_put_together_nothing_is_taken_over(folder: Path) -> None:
+    assert await why_no_layers(folder / "fine") == ""
+    under = top(folder, "under")
+    (folder / "lower").mkdir()
+    tree = await ensure_tree(folder / "trees", [folder / "lower"], under, moves_folders=True)
+    assert await why_no_layers(tree / "state"), "an overlay cannot be written into on an overlay"
+    assert not await KeptResults(tree / "kept").can_be_used()
+    await ensure_no_tree(folder / "trees")
 
 
 async def test_each_project_keeps_what_it_used_last_within_its_share_and_its_zones_apart(tmp_path: Path) -> None:

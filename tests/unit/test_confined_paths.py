@@ -35,7 +35,7 @@ WHOSE = {
     "slugs/kept.py": ("glob is_dir",
         "kept/, root's"),
     "slugs/layers.py": ("is_file mkdir",
-        "run/trees, root's, and names of layers, which are root's"),
+        "run/trees and kept/trial-…, root's, and names of layers, which are root's"),
     "activity/executor.py": ("open",
         "no file: the log of an activity"),
     "release/code.py": ("exists",

@@ -55,7 +55,8 @@ def composer_install(manifests: Manifests) -> Install:
     if manifest is None:
         return Install("composer", why_not="there is no composer.json")
     if lock is None:
-        return Install("composer", why_not="there is no composer.lock: what is installed depends on the day")
+        why = "there is no composer.lock that can be read: what is installed depends on the day"
+        return Install("composer", why_not=why)
     if RUNS_FILES.search(manifests.text("php.ini") or ""):
         return Install("composer", why_not="php.ini has each command run a file")
     scripts = manifest.get("scripts")

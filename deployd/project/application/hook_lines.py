@@ -20,12 +20,14 @@ NPM = re.compile(
 _PIP_OPTION = (
     r"--(?:user|no-cache-dir|disable-pip-version-check|no-warn-script-location|no-input|require-hashes|quiet)|-q"
 )
+_PIP = r"(?:pip3?|python3?(?:\.\d+)? -m pip)"
+PIP_ITSELF = re.compile(rf"{_PIP} install (?:--upgrade|-U) pip")
 PIP = re.compile(
-    rf"pip3? install(?: (?:{_PIP_OPTION}))* (?:-r|--requirement) ?(?P<file>[\w./-]+)"
+    rf"{_PIP} install(?: (?:{_PIP_OPTION}))* (?:-r|--requirement) ?(?P<file>[\w./-]+)"
     rf"(?: (?:{_PIP_OPTION}))*",
 )
 UV = re.compile(r"uv sync(?: --(?:frozen|locked|no-dev|no-install-project|no-progress|compile-bytecode))+")
-TOOLS = {"composer": COMPOSER, "npm": NPM, "pip": PIP, "uv": UV}
+TOOLS = {"composer": COMPOSER, "npm": NPM, "pip": PIP, "pip itself": PIP_ITSELF, "uv": UV}
 ENDS_AT_ERRORS = re.compile(r"set -[a-z]*e[a-z]*|set -o errexit")
 SAYS_NOTHING = re.compile(r"#.*|set -[eux]+|set -o (?:errexit|nounset|xtrace)|")
 SHOWS_COMMANDS = re.compile(r"set -[a-z]*[xu].*|set -o (?:nounset|xtrace)")

@@ -14,15 +14,15 @@ from dataclasses import replace
 from typing import Any
 
 from deployd.project.application.composer_inputs import composer_install
-from deployd.project.application.hook_lines import PIP, split_hook
+from deployd.project.application.hook_lines import split_hook
 from deployd.project.application.npm_inputs import npm_install
-from deployd.project.application.python_inputs import pip_install, uv_sync
+from deployd.project.application.python_inputs import pip_install, pip_itself, uv_sync
 from deployd.project.model.application import Application
 from deployd.project.model.installs import Install
 from deployd.project.model.magento import MARK
 from deployd.project.tree.files import Files
 
-LARGEST_BYTES = 8_000_000
+LARGEST_BYTES = 5_000_000
 OF_FLAVOR = {"composer": "composer", "symfony": "composer", "default": "npm"}
 
 
@@ -71,7 +71,9 @@ def _above(path: str) -> list[str]:
     return ["/".join(parts[:count]) for count in range(1, len(parts))]
 
 
-FACTS: dict[str, Callable[[Manifests], Install]] = {"composer": composer_install, "npm": npm_install, "uv": uv_sync}
+FACTS: dict[str, Callable[[Manifests], Install]] = {
+    "composer": composer_install, "npm": npm_install, "uv": uv_sync, "pip itself": pip_itself,
+}
 
 
 def with_installs(app: Application, files: Files) -> Application:
@@ -86,12 +88,6 @@ def with_installs(app: Application, files: Files) -> Application:
         split = split_hook(app.hooks.build.script)
         for number, (tool, command) in enumerate(split.installs):
             is_last = not split.rest and number == len(split.installs) - 1
-            facts = pip_install(manifests, _requirements(command)) if tool == "pip" else FACTS[tool](manifests)
+            facts = pip_install(manifests, command) if tool == "pip" else FACTS[tool](manifests)
             found.append(replace(facts, command=command, may_fail=not split.ends_at_errors and not is_last))
     return replace(app, installs=tuple(found)) if found else app
-
-
-def _requirements(command: str) -> str:
-    found = PIP.fullmatch(command)
-    assert found is not None, command
-    return posixpath.normpath(found["file"])

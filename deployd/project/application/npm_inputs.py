@@ -37,7 +37,7 @@ def npm_install(manifests: Manifests) -> Install:
 
 def _why_not(manifest: dict[str, Any], lock: dict[str, Any] | None, manifests: Manifests) -> str:
     if lock is None:
-        return "there is no package-lock.json: what is installed depends on the day"
+        return "there is no package-lock.json that can be read: what is installed depends on the day"
     packages = lock.get("packages")
     if not isinstance(packages, dict):
         return "package-lock.json is of npm's first kind, which does not say what runs scripts"

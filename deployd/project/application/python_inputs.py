@@ -6,6 +6,7 @@ import posixpath
 import re
 from typing import TYPE_CHECKING
 
+from deployd.project.application.hook_lines import PIP
 from deployd.project.model.installs import Install
 
 if TYPE_CHECKING:
@@ -23,11 +24,22 @@ FROM_INDEX = re.compile(
 UV_FILES = r"pyproject\.toml|uv\.lock|uv\.toml|\.python-version"
 
 
-def pip_install(manifests: Manifests, file: str) -> Install:
+MODULES = r"[^/]+\.py|[^/]+/__init__\.py"
+"""Of the application's root: `python3 -m pip` finds them before its own."""
+
+
+def pip_itself(manifests: Manifests) -> Install:
+    return Install("pip itself", inputs=MODULES)
+
+
+def pip_install(manifests: Manifests, command: str) -> Install:
     """
     Args:
-        file: Of requirements, from the application's root.
+        command: Of a hook, with the file of requirements.
     """
+    found = PIP.fullmatch(command)
+    assert found is not None, command
+    file = posixpath.normpath(found["file"])
     read: dict[str, None] = {}
     waiting = [file]
     while waiting:
@@ -46,7 +58,7 @@ def pip_install(manifests: Manifests, file: str) -> Install:
                 waiting.append(posixpath.normpath(posixpath.join(posixpath.dirname(name), named["file"])))
             elif not FROM_INDEX.fullmatch(line):
                 return Install("pip", why_not=f"`{line[:60]}` of {name} may lead to files of the project")
-    return Install("pip", inputs="|".join(re.escape(name) for name in sorted(read)))
+    return Install("pip", inputs="|".join((*(re.escape(name) for name in sorted(read)), MODULES)))
 
 
 def _lines(text: str) -> list[str]:
@@ -58,7 +70,7 @@ def _lines(text: str) -> list[str]:
 def uv_sync(manifests: Manifests) -> Install:
     manifest = manifests.text("pyproject.toml")
     if manifest is None or not manifests.has("uv.lock"):
-        return Install("uv", why_not="there is no uv.lock: what is installed depends on the day")
+        return Install("uv", why_not="there is no uv.lock that can be read: what is installed depends on the day")
     if re.search(r"^\s*\[(?:build-system|tool\.uv\.workspace)", manifest, re.MULTILINE):
         return Install("uv", why_not="the project itself is installed as a package, from its own files")
     if re.search(r"\b(?:path|workspace)\s*=", manifests.text("uv.lock") or "") or "editable" in manifest:

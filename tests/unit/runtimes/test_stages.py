@@ -67,7 +67,7 @@ def test_settings_that_run_files_of_the_project_are_a_reason_against_it():
 @pytest.mark.parametrize(("composer", "lock", "why"), [
     ({"scripts": {"pre-install-cmd": "x"}}, COMPOSER, "the script pre-install-cmd of composer.json may read any file"),
     ({}, {"packages": [{"name": "acme/it", "type": "composer-plugin"}]}, "the plug-in acme/it may read any file"),
-    ({}, "no JSON", "there is no composer.lock: what is installed depends on the day"),
+    ({}, "no JSON", "there is no composer.lock that can be read: what is installed depends on the day"),
 ])
 def test_what_may_read_any_file_is_not_kept_and_says_why(composer: Any, lock: Any, why: str):
     it = php(composer=composer, lock=lock)
@@ -136,6 +136,16 @@ def test_only_the_first_lines_of_a_hook_are_taken_out_of_it():
     assert split_hook("cd x\nnpm ci\n").installs == ()
     assert split_hook("npm ci; rm -rf /\n").installs == ()
     assert split_hook("npm ci $(x)\n").installs == ()
+
+
+def test_an_install_after_another_one_stands_on_it():
+    hook = "hooks:\n  build: |\n    set -e\n    pip install -U pip\n    pip install -r requirements.txt\n"
+    it = app(f"type: python:3.13\n{hook}", **{"requirements.txt": "flask==3.0\n"})
+    first, second = (stage.kept for stage in staged_build(it).stages if stage.kept)
+    assert (first.name, second.name) == ("packages", "packages-1")
+    assert first.name in second.after
+    files = ("requirements.txt", "logging.py", "app/main.py")
+    assert [second.depends_on(path) for path in files] == [True, True, False]
 
 
 def test_a_hook_without_set_e_goes_on_when_its_first_command_fails():

@@ -55,6 +55,22 @@ def test_a_magento_keeps_packages_patches_code_and_static_content():
     assert keys().keys() == ALL
 
 
+def test_without_a_flavor_the_recipes_own_packages_are_kept_too():
+    assert keys(shop("build: {flavor: none}\n")).keys() == ALL
+
+
+def test_with_scripts_of_composer_json_only_the_packages_are_kept():
+    scripts = '"scripts": {"post-install-cmd": "x"}, "extra"'
+    manifest = (TEMPLATE / "composer.json").read_text().replace('"extra"', scripts)
+    for more in ("", "build: {flavor: none}\n"):
+        assert keys(shop(more, **{"composer.json": manifest})).keys() == {"packages"}
+
+
+def test_an_autoloader_that_is_not_written_once_more_lists_the_classes():
+    app = shop(**{".magento.env.yaml": "stage: {build: {SKIP_COMPOSER_DUMP_AUTOLOAD: true}}\n"})
+    assert keys(app).keys() == ALL | {"autoloader"}
+
+
 @pytest.mark.parametrize(("path", "makes_anew"), [
     ("app/code/Acme/Hello/view/frontend/templates/hello.phtml", set()),
     ("README.md", set()),
