@@ -11,6 +11,7 @@ from deployd.project.offered.services import WITHOUT_CONTAINER
 from deployd.services import rabbitmq
 from deployd.services.family import Family
 from deployd.services.front import Front
+from deployd.services.kafka import Kafka
 from deployd.services.mariadb import MariaDb
 from deployd.services.memcached import Memcached
 from deployd.services.oracle_mysql import OracleMySql
@@ -32,6 +33,7 @@ FAMILIES: Mapping[str, Family] = {
     "memcached": Memcached(),
     "varnish": _VARNISH,
     "opensearch": Search("opensearch"),
+    "kafka": Kafka(),
 }
 FRONTS: Mapping[str, Front] = {"varnish": _VARNISH}
 """Those that stand before applications."""

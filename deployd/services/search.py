@@ -47,7 +47,7 @@ class Search:
     connection = Connection("http", PORT)
 
     def parts(self, service: Service, *, memory_mb: int) -> Parts:
-        heap_mb, variable = heap_mb_of(memory_mb), self.engine.upper()
+        heap_mb = heap_mb_of(memory_mb)
         required = service.configured(SearchConfiguration).authentication
         return Parts(
             usual_seconds=20.0,
@@ -56,7 +56,7 @@ class Search:
             command=(self.engine, *_settings()),
             environment={
                 f"{'OPENSEARCH' if self.engine == 'opensearch' else 'ES'}_JAVA_OPTS": f"-Xms{heap_mb}m -Xmx{heap_mb}m",
-                **({f"{variable}_AUTHENTICATION": "required"} if required else {}),
+                **({"SEARCH_AUTHENTICATION": "required"} if required else {}),
             },
             volume_path=f"/usr/share/{self.engine}/data",
             # Official images run as their user from the beginning.

@@ -57,8 +57,8 @@ def test_without_authentication_there_is_no_password_and_with_it_there_is_one():
     assert family_of(closed).credentials(closed, lambda name: f"secret-of-{name}") == {
         "opensearch": Credential("opensearch", "secret-of-opensearch"),
     }
-    assert family_of(closed).parts(closed, memory_mb=512).environment["OPENSEARCH_AUTHENTICATION"] == "required"
-    assert "OPENSEARCH_AUTHENTICATION" not in family_of(search()).parts(search(), memory_mb=512).environment
+    assert family_of(closed).parts(closed, memory_mb=512).environment["SEARCH_AUTHENTICATION"] == "required"
+    assert "SEARCH_AUTHENTICATION" not in family_of(search()).parts(search(), memory_mb=512).environment
 
 
 async def test_a_password_reaches_the_engine_as_a_hash_and_by_standard_input():
