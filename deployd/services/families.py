@@ -9,11 +9,15 @@ from deployd.errors import DeployError
 from deployd.project.model import Service
 from deployd.project.offered.services import WITHOUT_CONTAINER
 from deployd.services import rabbitmq
+from deployd.services.clickhouse import ClickHouse
 from deployd.services.family import Family
+from deployd.services.influxdb import InfluxDb
 from deployd.services.mariadb import MariaDb
+from deployd.services.mongodb import MongoDb
 from deployd.services.oracle_mysql import OracleMySql
 from deployd.services.postgresql import PostgreSql
 from deployd.services.redis import Redis
+from deployd.services.vault import Vault
 
 FAMILIES: Mapping[str, Family] = {
     "mariadb": MariaDb(),
@@ -24,6 +28,11 @@ FAMILIES: Mapping[str, Family] = {
     "valkey": Redis("valkey"),
     "valkey-persistent": Redis("valkey", persistent=True),
     "rabbitmq": rabbitmq.RabbitMq(),
+    "clickhouse": ClickHouse(),
+    "influxdb": InfluxDb(),
+    "vault-kms": Vault(),
+    "mongodb": MongoDb(),
+    "mongodb-enterprise": MongoDb(),
 }
 SECRET_FORMS: Mapping[str, str] = {"password": "{}", **rabbitmq.SECRET_FORMS}
 """{name: how the file with the secret `root` is written}. Of each service there are all: after a start of the host its
@@ -35,6 +44,13 @@ class ServiceNotSupported(DeployError):
     """The files ask for a kind of service that deployd cannot run."""
 
     code: ClassVar[str] = "service-not-supported"
+
+
+def endpoint_port(service: Service, endpoint: str) -> int:
+    """Where one of its endpoints listens."""
+    family = family_of(service)
+    credential = family.credentials(service, lambda _: "").get(endpoint)
+    return (credential and credential.port) or family.connection.port
 
 
 def family_of(service: Service) -> Family:

@@ -44,7 +44,7 @@ from deployd.release.services.containers import credentials_of
 from deployd.release.trust import VARIABLES, ensure_trust
 from deployd.runtimes.known import runtime_of
 from deployd.runtimes.paths import runtime_paths
-from deployd.services.families import family_of
+from deployd.services.families import endpoint_port, family_of
 
 TO_APPLICATIONS = Connection("http", WEB_PORT)
 
@@ -149,7 +149,7 @@ def links_of(
 def port_of(config: ProjectConfig, item: Relationship) -> int:
     """Where the target of a relationship listens."""
     service = config.service(item.target)
-    return TO_APPLICATIONS.port if service is None else family_of(service).connection.port
+    return TO_APPLICATIONS.port if service is None else endpoint_port(service, item.endpoint)
 
 
 async def related(
