@@ -82,6 +82,8 @@ class Entry(_Frozen):
     """The list of its packages may be past its date, as on a mirror that lags behind: it is signed all the same."""
     extensions: Extensions | None = None
     """What is known of a PHP image; the build itself looks whether what it was asked for is loaded."""
+    stands_in: str = ""
+    """What it is, when it is not the program that the type names: whoever uses it is told so."""
 
     @field_validator("image")
     @classmethod
@@ -219,7 +221,7 @@ def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, versio
             hint="ask for one of these, or have the operator add it to the catalogue",
         )
     if version in versions:
-        return Choice(versions[version], version)
+        return Choice(versions[version], version, _not_itself(name, version, versions[version]))
     candidates = [item for item in versions if _may_stand_in(version, item, fallback)]
     if not candidates:
         there = ", ".join(f"{name}:{item}" for item in sorted(versions, key=_numbers))
@@ -236,7 +238,12 @@ def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, versio
     newer = "whose data are there" if taken == kept else "the nearest newer one"
     why = "the nearest" if fallback in ANY else newer
     warning = f"{name}:{version} is not on this host; {name}:{taken}, {why}, is used instead"
-    return Choice(versions[taken], taken, warning)
+    not_itself = _not_itself(name, taken, versions[taken])
+    return Choice(versions[taken], taken, f"{warning}; {not_itself}" if not_itself else warning)
+
+
+def _not_itself(name: str, version: str, entry: Entry) -> str | None:
+    return f"{name}:{version} is {entry.stands_in} on this host" if entry.stands_in else None
 
 
 def _may_stand_in(wanted: str, there: str, fallback: Fallback) -> bool:

@@ -45,7 +45,7 @@ from deployd.release.services.containers import credentials_of
 from deployd.release.trust import VARIABLES, ensure_trust, trust_binds
 from deployd.runtimes.known import runtime_of
 from deployd.runtimes.paths import runtime_paths
-from deployd.services.families import family_of
+from deployd.services.families import endpoint_port, family_of
 
 TO_APPLICATIONS = Connection("http", WEB_PORT)
 
@@ -166,7 +166,7 @@ def _container_of(release: Release, config: ProjectConfig, item: Relationship) -
 def port_of(config: ProjectConfig, item: Relationship) -> int:
     """Where the target of a relationship listens."""
     service = config.service(item.target)
-    return TO_APPLICATIONS.port if service is None else family_of(service).connection.port_of(item.endpoint)
+    return TO_APPLICATIONS.port if service is None else endpoint_port(service, item.endpoint)
 
 
 async def related(

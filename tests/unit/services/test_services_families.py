@@ -30,6 +30,8 @@ DEFAULTS = {
     "redis-persistent": ("redis", None), "valkey": ("valkey", None), "valkey-persistent": ("valkey", None),
     "rabbitmq": ("rabbitmq", None), "memcached": ("memcached", None), "varnish": ("http", None),
     "oracle-mysql": ("mysql", "main"), "opensearch": ("opensearch", None), "kafka": ("kafka", None),
+    "mongodb": ("mongodb", "main"), "mongodb-enterprise": ("mongodb", "main"), "influxdb": ("influxdb", None),
+    "clickhouse": ("clickhouse", "main"), "vault-kms": ("sign", None),
 }
 
 
@@ -79,6 +81,7 @@ def test_parts_hold_no_secret_and_are_the_same_each_time(kind):
     ("mariadb", "user", "mysql", 3306), ("postgresql", "main", "pgsql", 5432), ("redis", None, "redis", 6379),
     ("redis-persistent", None, "redis", 6379), ("valkey", None, "valkey", 6379), ("rabbitmq", "guest", "amqp", 5672),
     ("oracle-mysql", "user", "mysql", 3306), ("opensearch", None, "http", 9200), ("kafka", None, "kafka", 9092),
+    ("mongodb", "main", "mongodb", 27017), ("influxdb", "admin", "http", 8086), ("clickhouse", "main", "http", 9000),
 ])
 def test_a_relationship_object_has_all_keys_of_the_public_example(kind, user, scheme, port):
     it = service(kind)
@@ -100,6 +103,8 @@ def test_a_relationship_object_has_all_keys_of_the_public_example(kind, user, sc
     ("mariadb", "/var/lib/mysql"), ("postgresql", "/var/lib/postgresql/data"), ("rabbitmq", "/var/lib/rabbitmq"),
     ("redis-persistent", "/data"), ("valkey-persistent", "/data"), ("redis", None), ("valkey", None),
     ("oracle-mysql", "/var/lib/mysql"), ("opensearch", "/usr/share/opensearch/data"), ("kafka", "/var/lib/kafka/data"),
+    ("mongodb", "/data/db"), ("influxdb", "/var/lib/influxdb"), ("clickhouse", "/var/lib/clickhouse"),
+    ("vault-kms", "/vault/file"),
 ])
 def test_data_lie_where_the_official_images_have_them(kind, there):
     assert family_of(service(kind)).parts(service(kind), memory_mb=512).volume_path == there
@@ -138,11 +143,11 @@ def test_another_charset_brings_its_own_collation_unless_one_is_named():
 
 
 async def test_passwords_go_by_standard_input_and_not_by_arguments():
-    for kind in ("mariadb", "oracle-mysql", "postgresql", "rabbitmq"):
+    for kind in ("mariadb", "oracle-mysql", "postgresql", "rabbitmq", "mongodb", "influxdb", "clickhouse"):
         it, execute = service(kind), Recorder()
         await family_of(it).provision(execute, it, family_of(it).credentials(it, secret))
         assert "secret-of" not in repr(execute.argv)
-        assert (b"secret-of" in execute.stdin) == (kind != "rabbitmq")     # RabbitMQ is given a hash
+        assert (b"secret-of" in execute.stdin) == (kind not in ("rabbitmq", "clickhouse"))   # which are given a hash
 
 
 @pytest.mark.parametrize("kind", ["mariadb", "oracle-mysql"])
