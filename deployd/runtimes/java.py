@@ -6,15 +6,14 @@ That Maven keeps its repository where DEPLOYD_MAVEN_REPOSITORY says, and what he
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 
 from deployd.project.model import Application
+from deployd.runtimes.later import calls_later
 from deployd.runtimes.runtime import Runtime
 
 HEAP_PERCENT = 60.0   # old JVMs want the dot
 """Of the container's memory. The rest is for classes, compiled code, threads, buffers, and what else runs there."""
-MAVEN = re.compile(r"(^|[\s;&|(])(\S*/)?mvnw?\s")
 
 
 def build_variables(app: Application) -> Mapping[str, str]:
@@ -23,8 +22,7 @@ def build_variables(app: Application) -> Mapping[str, str]:
     Where Maven runs later too, as in `start: mvn jetty:run`, its repository has to travel with the application.
     """
     quiet = {"MAVEN_ARGS": "--batch-mode --no-transfer-progress", "GRADLE_OPTS": "-Dorg.gradle.daemon=false"}
-    later = any(map(MAVEN.search, _run_later(app)))
-    return {**quiet, **({"DEPLOYD_MAVEN_REPOSITORY": ""} if later else {})}
+    return {**quiet, **({"DEPLOYD_MAVEN_REPOSITORY": ""} if calls_later(app, "mvn", "mvnw") else {})}
 
 
 def run_variables(app: Application) -> Mapping[str, str]:
@@ -33,14 +31,6 @@ def run_variables(app: Application) -> Mapping[str, str]:
     A JVM without memory does nothing more of use: it ends, and is started anew.
     """
     return {"JAVA_TOOL_OPTIONS": f"-XX:MaxRAMPercentage={HEAP_PERCENT} -XX:+ExitOnOutOfMemoryError"}
-
-
-def _run_later(app: Application) -> Iterator[str]:
-    """Every command of an application that runs after the build."""
-    for instance in (app.web.instance, *(worker.instance for worker in app.workers)):
-        yield from filter(None, (instance.commands.pre_start, instance.commands.start, instance.commands.post_start))
-    yield from (hook.script for hook in (app.hooks.deploy, app.hooks.post_deploy) if hook is not None)
-    yield from (cron.start for cron in app.crons)
 
 
 JAVA = Runtime(

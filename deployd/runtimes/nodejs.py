@@ -38,6 +38,6 @@ def corepack(app: Application) -> Mapping[str, str]:
 
 
 NODEJS = Runtime(
-    "nodejs", dependencies, {"default": default}, {"NPM_CONFIG_CACHE": "npm", "YARN_CACHE_FOLDER": "yarn"},
+    "nodejs", dependencies, {"default": default}, {"NPM_CONFIG_CACHE": "npm"},
     build_variables=corepack, run_variables=corepack,
 )

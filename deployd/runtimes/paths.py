@@ -23,11 +23,16 @@ def _paths(app: Application) -> dict[str, str]:
 
 
 def build_paths(app: Application) -> dict[str, str]:
-    """For the build container. Package managers keep what they download in the cache folder, which outlives it."""
+    """For the build container. Package managers keep what they download in the cache folder, which outlives it.
+
+    XDG_CACHE_HOME is for all that have no variable of their own. Yarn 1 has one, but Yarn 2 and later would take it for
+    the folder from which their applications load packages at run time.
+    """
     kept = {
         name: f"{KEPT_FOLDER}/{folder}" for runtime in KNOWN.values() for name, folder in runtime.downloads.items()
     }
-    return {**_paths(app), **kept, **runtime_of(app).build_variables(app)}
+    own = runtime_of(app).build_variables(app)
+    return {**_paths(app), "XDG_CACHE_HOME": f"{KEPT_FOLDER}/others", **kept, **own}
 
 
 def runtime_paths(app: Application) -> dict[str, str]:

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 
 from deployd.environment.platform import APP_FOLDER
 from deployd.project.model import Application
+from deployd.runtimes.later import calls_later
 from deployd.runtimes.runtime import KEPT_FOLDER, Runtime
 
 HOME = f"{APP_FOLDER}/.cargo"
@@ -14,8 +15,11 @@ HOME = f"{APP_FOLDER}/.cargo"
 def build_variables(app: Application) -> Mapping[str, str]:
     """What is compiled on the way to a program is kept, and stays out of the slug; the program itself is in `target`.
 
-    The code of a commit is newer than all that was compiled, so that cargo takes over dependencies alone.
+    The code of a commit is newer than all that was compiled, so that cargo takes over dependencies alone. Where cargo
+    runs later too, as in `start: cargo run`, everything travels with the application.
     """
+    if calls_later(app, "cargo"):
+        return {"CARGO_HOME": HOME}
     return {
         "CARGO_INSTALL_ROOT": HOME,   # else programs would stay in the cache, with what was downloaded for them
         "CARGO_BUILD_BUILD_DIR": f"{KEPT_FOLDER}/cargo-build/{app.name}",

@@ -18,6 +18,7 @@ from deployd.project.model import (
     Place,
     Runtime,
     Web,
+    Worker,
 )
 from deployd.project.reader import read_project
 from deployd.runtimes.build_steps import build_steps
@@ -136,6 +137,23 @@ def test_mavens_repository_is_kept_unless_maven_runs_later_too(hook, start, kept
                      hooks=Hooks(Hook(hook)))
     assert build_paths(it)["DEPLOYD_MAVEN_REPOSITORY"] == ("/cache/.deployd/maven" if kept else "")
     assert "DEPLOYD_MAVEN_REPOSITORY" not in runtime_paths(it)
+
+
+@pytest.mark.parametrize(("language", "start", "name", "place"), [
+    ("golang", "bin/app go", "GOMODCACHE", "/cache/.deployd/go/modules"),
+    ("golang", "sleep 1; exec go run .", "GOMODCACHE", "/app/go/pkg/mod"),
+    ("rust", "target/release/app", "CARGO_HOME", "/cache/.deployd/cargo"),
+    ("rust", "cargo run --release", "CARGO_HOME", "/app/.cargo"),
+])
+def test_what_is_fetched_travels_with_an_application_that_builds_at_its_start(language, start, name, place):
+    it = Application("shop", language, "1", "", Web(Instance(Commands()), "tcp", "http", ()),
+                     workers=(Worker("w", Instance(Commands(start))),))
+    assert build_paths(it)[name] == place
+
+
+def test_yarn_is_told_of_no_folder_from_which_an_application_would_load():
+    assert "YARN_CACHE_FOLDER" not in build_paths(app("nodejs"))
+    assert build_paths(app("php"))["XDG_CACHE_HOME"].startswith("/cache/")
 
 
 def test_a_jvm_gets_a_part_of_its_container():

@@ -1,0 +1,22 @@
+"""Whether an application calls a builder after its build too, which then needs what was fetched before. Pure."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from deployd.project.model import Application
+
+
+def calls_later(app: Application, *programs: str) -> bool:
+    """Whether a command of an instance, a hook or a cron calls one of them, as `exec ./mvnw jetty:run` does."""
+    called = re.compile(rf"(^|[\s;&|(])(\S*/)?({'|'.join(map(re.escape, programs))})\s", re.MULTILINE)
+    return any(map(called.search, _commands(app)))
+
+
+def _commands(app: Application) -> Iterator[str]:
+    for instance in (app.web.instance, *(worker.instance for worker in app.workers)):
+        commands = instance.commands
+        yield from filter(None, (commands.pre_start, commands.start, commands.post_start))
+    yield from (hook.script for hook in (app.hooks.deploy, app.hooks.post_deploy) if hook is not None)
+    yield from (cron.start for cron in app.crons)
