@@ -124,7 +124,8 @@ class Catalogue(_Frozen):
         Raises:
             VersionNotThere: There is none, or none of this version (and not `nearest`).
         """
-        return _find("runtime", self.runtimes, name, version, nearest)
+        group = _may_run(self.runtimes, name, version) if nearest else self.runtimes
+        return _find("runtime", group, name, version, nearest)
 
     def service(self, kind: str, version: str, *, nearest: bool = False, kept: str | None = None) -> Choice:
         """The image of a service; `kind` is normalised (`mariadb`, not `mysql`).
@@ -219,12 +220,18 @@ def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, versio
             hint=f"ask for one of these, have the operator add {name}:{version} to the catalogue, "
                  "or set runtime_fallback: nearest for the project",
         )
-    newer = [item for item in versions if name in PROMISING and _numbers(item) > _numbers(version)]
-    taken = min(newer or versions, key=lambda item: _distance(version, item))
+    taken = min(versions, key=lambda item: _distance(version, item))
     if kept is not None and kept in versions and _distance(version, kept)[0] == _distance(version, taken)[0]:
         taken = kept
     warning = f"{name}:{version} is not on this host; {name}:{taken}, the nearest, is used instead"
     return Choice(versions[taken], taken, warning)
+
+
+def _may_run(group: Mapping[str, Mapping[str, Entry]], name: str, version: str) -> Mapping[str, Mapping[str, Entry]]:
+    """Without the older versions of a language whose newer ones promise to do."""
+    there = group.get(name, {})
+    newer = {item: entry for item, entry in there.items() if _numbers(item) >= _numbers(version)}
+    return {**group, name: newer} if name in PROMISING and newer else group
 
 
 def _numbers(version: str) -> tuple[int, ...]:
