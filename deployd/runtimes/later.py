@@ -1,4 +1,4 @@
-"""Whether what an application runs after its build calls a builder, which then needs what was fetched. Pure."""
+"""Whether an application calls a builder after its build too, which then needs what was fetched before. Pure."""
 
 from __future__ import annotations
 
@@ -7,11 +7,14 @@ from collections.abc import Iterator
 
 from deployd.project.model import Application
 
+BETWEEN_WORDS = re.compile(r"[\s;&|()`{}]+")
+"""Of a shell's command, near enough; whatever is written there, it takes no longer than it is long."""
+
 
 def calls_later(app: Application, *programs: str) -> bool:
-    """Whether a command of an instance, a hook or a cron calls one of these, as `exec ./mvnw jetty:run` does."""
-    called = re.compile(rf"(^|[\s;&|(])(\S*/)?({'|'.join(map(re.escape, programs))})\s", re.MULTILINE)
-    return any(map(called.search, _commands(app)))
+    """Whether a command of an instance, a hook or a cron calls one of them, as `exec ./mvnw jetty:run` does."""
+    words = (word for command in _commands(app) for word in BETWEEN_WORDS.split(command))
+    return any(word.rpartition("/")[2] in programs for word in words)
 
 
 def _commands(app: Application) -> Iterator[str]:

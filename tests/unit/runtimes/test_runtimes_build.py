@@ -140,7 +140,8 @@ def test_mavens_repository_is_kept_unless_maven_runs_later_too(hook, start, kept
 
 
 @pytest.mark.parametrize(("language", "start", "name", "place"), [
-    ("golang", "bin/app go", "GOMODCACHE", "/cache/.deployd/go/modules"),
+    ("golang", "bin/go-app; bin/app --go", "GOMODCACHE", "/cache/.deployd/go/modules"),
+    ("golang", ";" * 1_000_000, "GOMODCACHE", "/cache/.deployd/go/modules"),
     ("golang", "sleep 1; exec go run .", "GOMODCACHE", "/app/go/pkg/mod"),
     ("rust", "target/release/app", "CARGO_HOME", "/cache/.deployd/cargo"),
     ("rust", "cargo run --release", "CARGO_HOME", "/app/.cargo"),
