@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deployd.catalogue import Catalogue, load_catalogue
 from deployd.errors import DeployError
+from deployd.project.offered.services import versions_offered
 from deployd.settings import Settings, config_folder, load_settings
 
 SETTINGS = Path("/etc/deployd/deployd.yaml")
@@ -28,7 +29,9 @@ def known_catalogue(settings_file: Path | None, catalogue_file: Path | None) -> 
         path = catalogue_file or (settings.catalogue if settings else None)
         shipped = config_folder() / "catalogue.yaml"
         whose = "the catalogue that came with deployd" if path in (None, shipped) else f"the catalogue {path}"
-        return Known(load_catalogue(path or shipped), bool(settings and settings.runtime_fallback == "nearest"), whose)
+        official = versions_offered() if settings and settings.official_images else None
+        catalogue = load_catalogue(path or shipped, official=official)
+        return Known(catalogue, bool(settings and settings.runtime_fallback == "nearest"), whose)
     except DeployError as error:
         from deployd.cli.command import end  # brings aiohttp
 

@@ -84,6 +84,8 @@ class Settings(Frozen):
     overtaken_builds: Literal["finish", "cancel"] = "finish"
     """What becomes of a push that is not yet in its freeze when a newer one comes to the same branch."""
     runtime_fallback: Literal["refuse", "nearest"] = "refuse"
+    official_images: bool = False
+    """Services in versions that the catalogue does not have run in their official images, from a registry."""
     build: BuildSettings = BuildSettings()
     containers: ContainerSettings = ContainerSettings()
     sizes: dict[str, Size] = Field(default_factory=dict)
