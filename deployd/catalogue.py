@@ -7,7 +7,7 @@ Reads one file and decides; images are made by `engine/docker`. A version is a l
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, ClassVar, Literal
@@ -119,6 +119,8 @@ class Catalogue(_Frozen):
     runtimes: dict[str, dict[str, Entry]] = Field(default_factory=dict)
     """{runtime: {version: entry}}"""
     services: dict[str, dict[str, Entry]] = Field(default_factory=dict)
+    official: dict[str, str] = Field(default_factory=dict)
+    """{kind of service: name of its official image, with `{version}` in it}, for hosts that reach a registry."""
     web: Entry
     router: Entry
 
@@ -154,6 +156,20 @@ class Catalogue(_Frozen):
             for group in (self.runtimes, self.services) for name, versions in group.items()
         }
 
+    def with_official(self, offered: Mapping[str, Sequence[str]]) -> Catalogue:
+        """With the official image of each version that is not here.
+
+        Args:
+            offered: {kind of service: versions that project files may ask for}
+        """
+        services = {
+            kind: {version: Entry(image=name.replace("{version}", version)) for version in offered.get(kind, ())}
+            for kind, name in self.official.items()
+        }
+        return self.model_copy(update={"services": {
+            kind: {**services.get(kind, {}), **self.services.get(kind, {})} for kind in {**self.services, **services}
+        }})
+
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """Every image once, as (name, entry), bases before what stands on them. Names: `php:8.4`, `web`, `trixie`."""
         seen: set[str] = set()
@@ -166,6 +182,14 @@ class Catalogue(_Frozen):
         for group in (self.runtimes, self.services):
             for name, versions in group.items():
                 yield from ((f"{name}:{version}", entry) for version, entry in versions.items())
+
+    @field_validator("official")
+    @classmethod
+    def _official_ones_are_names(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value.values():
+            if "{version}" not in name or not IMAGE.fullmatch(name.replace("{version}", "1")):
+                raise ValueError(f"{name!r} is no image's name with `{{version}}` in it, as mariadb:{{version}}")
+        return value
 
     @model_validator(mode="after")
     def _bases_are_there(self) -> Catalogue:
@@ -182,8 +206,12 @@ class Catalogue(_Frozen):
             self._look_below(self.bases[on], (*passed, on))
 
 
-def load_catalogue(path: Path) -> Catalogue:
+def load_catalogue(path: Path, *, official: Mapping[str, Sequence[str]] | None = None) -> Catalogue:
     """Read the catalogue; folders of Dockerfiles become absolute, seen from the file.
+
+    Args:
+        official: {kind of service: versions that project files may ask for}, of which the official images are taken
+            where the file has no other; None: none are.
 
     Raises:
         CatalogueInvalid: It is missing, is not YAML, or says something that is not allowed.
@@ -192,7 +220,8 @@ def load_catalogue(path: Path) -> Catalogue:
         path, CatalogueInvalid, "the catalogue", missing="name the file with `catalogue` in the settings",
     )
     try:
-        return Catalogue.model_validate(_with_folders(written.values, path.parent.absolute()))
+        catalogue = Catalogue.model_validate(_with_folders(written.values, path.parent.absolute()))
+        return catalogue if official is None else catalogue.with_official(official)
     except ValidationError as error:
         found = tuple(
             f"{'.'.join(map(str, item['loc'])) or 'catalogue'}: {item['msg'].removeprefix('Value error, ')}"

@@ -7,6 +7,7 @@ from pathlib import Path
 
 from deployd.catalogue import Catalogue, load_catalogue
 from deployd.errors import DeployError
+from deployd.project.offered.services import versions_offered
 from deployd.release.images_missing import ServiceFallback
 from deployd.settings import Settings, config_folder, load_settings
 
@@ -33,7 +34,9 @@ def known_catalogue(settings_file: Path | None, catalogue_file: Path | None) -> 
         whose = "the catalogue that came with deployd" if path in (None, shipped) else f"the catalogue {path}"
         nearest = bool(settings and settings.runtime_fallback == "nearest")
         services = settings.service_fallback if settings else "upwards"
-        return Known(load_catalogue(path or shipped), nearest, "nearest" if nearest else services, whose)
+        official = versions_offered() if settings and settings.official_images else None
+        catalogue = load_catalogue(path or shipped, official=official)
+        return Known(catalogue, nearest, "nearest" if nearest else services, whose)
     except DeployError as error:
         from deployd.cli.command import end  # brings aiohttp
 

@@ -21,6 +21,7 @@ from deployd.settings import Settings
 
 VARIABLES = (
     "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO",
+    "HEX_CACERTS_PATH",
 )
 FILE = "ca-certificates.crt"
 

@@ -22,9 +22,10 @@ def dependencies(packages: Mapping[str, Json]) -> Iterator[BuildStep]:
     Args:
         packages: {gem: constraint}; `*` is any version, a bare version is exactly that one, as Bundler reads it.
     """
-    # Each for itself: `gem` applies one --version to all that it is given.
+    # Each for itself: `gem` applies one --version to all that it is given. No `--` before the name: what comes after
+    # it is for the compilers of extensions.
     installs = [
-        shlex.join(["gem", "install", "--no-document", *_version(constraint), "--", name])
+        shlex.join(["gem", "install", "--no-document", *_version(constraint), name])
         for name, constraint in packages.items()
     ]
     if installs:

@@ -88,6 +88,8 @@ class Settings(Frozen):
     """Of services alone; with `runtime_fallback: nearest` they take the nearest, too."""
     announce_asked_version: bool = False
     """A MariaDB that stands in for another version says that it is the one that was asked for."""
+    official_images: bool = False
+    """Services in versions that the catalogue does not have run in their official images, from a registry."""
     build: BuildSettings = BuildSettings()
     containers: ContainerSettings = ContainerSettings()
     sizes: dict[str, Size] = Field(default_factory=dict)

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from deployd.catalogue import Catalogue, CatalogueInvalid, VersionNotThere, load_catalogue
+from deployd.project.offered.services import versions_offered
 from tests.support.small_catalogue import small_catalogue
 
 OURS = Path(__file__).parents[2] / "config" / "catalogue.yaml"
@@ -100,7 +101,28 @@ def test_an_official_image_needs_nothing_but_its_name(tmp_path):
     assert (entry.image, entry.build, entry.suite) == ("mariadb:11.8", None, None)
 
 
+def test_official_images_fill_in_the_versions_that_are_not_here_and_replace_none(tmp_path):
+    text = ('web: {image: w}\nrouter: {image: r}\nservices: {mariadb: {"11.8": {image: ours}}, o: {"1": {image: o}}}\n'
+            'official: {mariadb: "mariadb:{version}", redis: "registry.test:5000/redis:{version}"}\n')
+    file = written(tmp_path, text)
+    assert load_catalogue(file).versions() == {"mariadb": ("11.8",), "o": ("1",)}
+    catalogue = load_catalogue(file, official={"mariadb": ("10.4", "11.8"), "redis": ("5.0",), "solr": ("9.9",)})
+    assert catalogue.versions() == {"mariadb": ("10.4", "11.8"), "o": ("1",), "redis": ("5.0",)}
+    entry = catalogue.service("mariadb", "10.4").entry
+    assert (entry.image, entry.build, entry.suite) == ("mariadb:10.4", None, None)
+    assert catalogue.service("mariadb", "11.8").entry.image == "ours"
+    assert catalogue.service("redis", "5.0").entry.image == "registry.test:5000/redis:5.0"
+
+
+def test_each_official_image_of_ours_is_of_a_kind_that_project_files_may_ask_for():
+    official = load_catalogue(OURS).official
+    assert official
+    assert set(official) <= set(versions_offered())
+
+
 @pytest.mark.parametrize(("text", "says"), [
+    ("web: {image: w}\nrouter: {image: r}\nofficial: {mariadb: 'mariadb:11.8'}", "with `{version}` in it"),
+    ("web: {image: w}\nrouter: {image: r}\nofficial: {mariadb: 'two words:{version}'}", "with `{version}` in it"),
     ("web: {image: w}", "router: Field required"),
     ("web: {image: w}\nrouter: {image: r, bild: {}}", "router.bild: Extra inputs are not permitted"),
     ('web: {image: w, build: {folder: x, "on": nowhere}}\nrouter: {image: r}', "stands on nowhere"),

@@ -47,6 +47,8 @@ LANGUAGES = ("php", "python", "python2", "python3", "ruby", "nodejs")
 """Of `dependencies`: a vocabulary of its own, whose packages are installed whatever the application's runtime is."""
 NOT_INSTALLED = ("java",)
 """Further ones of the hosted platforms, whose package managers deployd does not start."""
+WITH_SECRET_KEY = ("elixir", "ruby")
+"""Whose frameworks (Phoenix, Rails) look for SECRET_KEY_BASE, which the hosted platforms make."""
 VERSIONS: dict[str, Versions] = {name: known.versions for name, known in RUNTIMES.items()}
 INI_PREFIXES = frozenset(name for name, known in RUNTIMES.items() if known.ini_variables)
 OLD_ENDPOINTS = frozenset(known.old_endpoint for known in RUNTIMES.values() if known.old_endpoint)

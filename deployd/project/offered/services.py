@@ -83,3 +83,8 @@ SERVICE_TYPES: dict[str, ServiceType] = {
     "clickhouse": _http("clickhouse clickhouse-http", 512, "25.8 26.3", "23.8 24.3 25.3"),
 }
 WITHOUT_CONTAINER = frozenset(name for name, known in SERVICE_TYPES.items() if not known.has_container)
+
+
+def versions_offered() -> dict[str, tuple[str, ...]]:
+    """{kind of service: every version that the hosted platforms ever offered}"""
+    return {kind: known.versions.all for kind, known in SERVICE_TYPES.items()}

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from deployd.catalogue import Catalogue, Entry, load_catalogue
 from deployd.project.model import ImageAsked
-from deployd.project.offered.services import WITHOUT_CONTAINER
+from deployd.project.offered.services import WITHOUT_CONTAINER, versions_offered
 from deployd.project.reader import read_project
 from deployd.settings import config_folder
 from tests.support.corpus import CORPUS, corpus_projects
@@ -20,7 +20,9 @@ from tests.support.shown import SHOWN_AT_THE_END
 
 PAGE = Path(__file__).parents[3] / "docs" / "conformance.md"
 CATALOGUE = load_catalogue(config_folder() / "catalogue.yaml")
-FIGURE = re.compile(r"^\| (all types|languages exactly|all versions exactly)[^|]*\| (\d+) of (\d+) \|", re.MULTILINE)
+WITH_OFFICIAL = CATALOGUE.with_official(versions_offered())
+NAMES = ("all types", "languages exactly", "all versions exactly", "with `official_images`")
+FIGURE = re.compile(rf"^\| ({'|'.join(NAMES)})[^|]*\| (\d+) of (\d+) \|", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -41,13 +43,13 @@ class Row:
         return not self.missing_types and not self.other_versions
 
 
-def rows() -> list[Row]:
+def rows(catalogue: Catalogue = CATALOGUE) -> list[Row]:
     found = []
+    types = catalogue.versions()
     for project in corpus_projects():
         result = read_project(project.tree)
         asked = result.config.images_asked() if result.config is not None else result.images
         of_containers = tuple(image for image in asked if image.name not in WITHOUT_CONTAINER)
-        types = CATALOGUE.versions()
         found.append(Row(
             project.name, of_containers,
             tuple(dict.fromkeys(image.name for image in of_containers if image.name not in types)),
@@ -61,6 +63,7 @@ def figures(found: list[Row]) -> dict[str, int]:
         "all types": sum(not row.missing_types for row in found),
         "languages exactly": sum(row.languages_exact for row in found),
         "all versions exactly": sum(row.exact for row in found),
+        "with `official_images`": sum(row.exact for row in rows(WITH_OFFICIAL)),
     }
 
 
@@ -78,7 +81,7 @@ def test_the_table_of_what_public_projects_ask_for(record_property: Callable[[st
 
 def test_no_figure_of_the_page_is_more_than_what_the_catalogue_has() -> None:
     written = {name: (int(number), int(of)) for name, number, of in FIGURE.findall(PAGE.read_text())}
-    assert set(written) == {"all types", "languages exactly", "all versions exactly"}
+    assert set(written) == set(NAMES)
     if CORPUS.is_dir():
         found = rows()
         counted = figures(found)

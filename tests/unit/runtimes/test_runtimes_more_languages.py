@@ -34,14 +34,14 @@ def run_with(program: str, script: str, folder: Path) -> tuple[int, list[str], s
 def test_gems_are_installed_one_by_one_with_their_constraints_and_their_downloads_are_not_kept(tmp_path: Path) -> None:
     (tmp_path / "gems" / "cache").mkdir(parents=True)
     [step] = build_steps(app("php", dependencies={"ruby": {
-        "sass": "3.4.7", "compass": "*", "rake": "~> 13.0", "it's": None, "--evil": ">= 1; touch x",
+        "sass": "3.4.7", "compass": "*", "rake": "~> 13.0", "it's": None, "evil": ">= 1; touch x",
     }}, build=Build("none")))
     status, calls, _ = run_with("gem", step.script, tmp_path)
     assert status == 0
     assert calls == [
-        "install|--no-document|--version|= 3.4.7|--|sass|", "install|--no-document|--|compass|",
-        "install|--no-document|--version|~> 13.0|--|rake|", "install|--no-document|--|it's|",
-        "install|--no-document|--version|>= 1; touch x|--|--evil|",
+        "install|--no-document|--version|= 3.4.7|sass|", "install|--no-document|compass|",
+        "install|--no-document|--version|~> 13.0|rake|", "install|--no-document|it's|",
+        "install|--no-document|--version|>= 1; touch x|evil|",
     ]
     assert not (tmp_path / "gems" / "cache").exists()
     assert not (tmp_path / "x").exists()
