@@ -7,6 +7,7 @@ import json
 import re
 import sys
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 import pytest_asyncio
@@ -30,6 +31,18 @@ operations:
       start: 'touch /tmp/lingers; while [ -e /tmp/lingers ]; do sleep 0.1; done; echo asked to end'
       stop: 'echo stopping; rm /tmp/lingers'
   fail: {commands: {start: 'echo about to fail; exit 3'}}
+source:
+  operations:
+    update:
+      command: |
+        echo "seen in $PLATFORM_SOURCE_DIR: $TONE $TOKEN"
+        printf '#!/bin/sh\\necho pwned >/tmp/deployd-pwned\\n' > .git/hooks/pre-commit 2>/dev/null ||
+          { mkdir .git/hooks; printf '#!/bin/sh\\ntouch /tmp/deployd-pwned\\n' > .git/hooks/pre-push; }
+        chmod +x .git/hooks/*
+        git config core.fsmonitor 'touch /tmp/deployd-pwned'
+        echo second > text
+    break:
+      command: 'echo "name: [" > .platform.app.yaml'
 """
 SECRET = "very-secret-word"
 
@@ -46,6 +59,11 @@ class CommandLine:
         )
         assert done.status == status, done.text
         return done.text
+
+    async def repository(self) -> str:
+        """The project's, on this machine."""
+        (found,) = (self.daemon.directory / "var" / "state").rglob(f"{PROJECT}.git")
+        return str(found)
 
     async def newest(self) -> str:
         found = json.loads(await self("activities", "-p", PROJECT, "--limit", "1", "--json"))
@@ -123,3 +141,30 @@ async def test_one_that_is_cancelled_is_ended_by_its_stop_command(deployd: Comma
     told = await deployd("log", "-f", found[1], status=1)
     assert "stopping" in told
     assert await deployd("operation", "run", PROJECT, "main", "show"), "the lane goes on"
+
+
+async def test_what_a_source_operation_changed_is_pushed_and_deployed(
+    me: Developer, deployd: CommandLine, tmp_path: Path,
+) -> None:
+    assert "would run in a clone" in await deployd("source-operation", "run", PROJECT, "main", "update", "--plan")
+    told = await deployd("source-operation", "run", PROJECT, "main", "update")
+    assert "seen in /app: warm ***" in told
+    assert "main of the repository is there now" in told
+    number = await deployd.newest()
+    log = await deployd("log", "-f", number)
+    assert "source operation update" in log
+    assert (await me.page())[1].startswith("second on main")
+    await run("git", "clone", "--quiet", await deployd.repository(), str(tmp_path / "clone"))
+    author = await run("git", "-C", str(tmp_path / "clone"), "log", "-1", "--format=%an: %s")
+    assert author.text == "deployd: Source operation update"
+    assert not Path("/tmp/deployd-pwned").exists(), "no git of the host ran in the clone"
+    assert SECRET not in told + log
+
+
+async def test_what_could_not_be_deployed_leaves_the_branch_where_it_was(me: Developer, deployd: CommandLine) -> None:
+    before = await run("git", "-C", await deployd.repository(), "rev-parse", "main")
+    told = await deployd("source-operation", "run", PROJECT, "main", "break", status=1)
+    assert ".platform.app.yaml" in told
+    after = await run("git", "-C", await deployd.repository(), "rev-parse", "main")
+    assert after.text == before.text
+    assert not list((deployd.daemon.directory / "var" / "state" / "work").glob("*/.source"))
