@@ -44,7 +44,16 @@ class Build(_Frozen):
     """Folder of the Dockerfile, absolute once it is read."""
     on: str
     """Name of the entry of `bases` that it stands on."""
+    tools: str | None = None
+    """Name of the entry of `bases` in which a first stage fetches or compiles what is copied into the image."""
+    host_certificates: bool = False
+    """`trust.crt` beside its Dockerfile is whom this host trusts. For `tools` only: what runs shall not have them."""
     arguments: dict[str, str] = Field(default_factory=dict)
+
+    @property
+    def below(self) -> dict[str, str]:
+        """{build argument: name of the entry of `bases` whose image it names}"""
+        return {"BASE": self.on} if self.tools is None else {"BASE": self.on, "TOOLS": self.tools}
 
 
 class Extensions(_Frozen):
@@ -65,6 +74,8 @@ class Entry(_Frozen):
     suite: str | None = None
     """Debian suite of a base."""
     packages: tuple[str, ...] = ()
+    outdated_index: bool = False
+    """The list of its packages may be past its date, as on a mirror that lags behind: it is signed all the same."""
     extensions: Extensions | None = None
     """What is known of a PHP image; the build itself looks whether what it was asked for is loaded."""
 
@@ -81,6 +92,8 @@ class Entry(_Frozen):
             raise ValueError("`build` and `suite` exclude each other")
         if self.packages and not self.suite:
             raise ValueError("`packages` goes with `suite`; those of a built image stand in its Dockerfile")
+        if self.outdated_index and not self.suite:
+            raise ValueError("`outdated_index` goes with `suite`")
         return self
 
 
@@ -145,16 +158,16 @@ class Catalogue(_Frozen):
     @model_validator(mode="after")
     def _bases_are_there(self) -> Catalogue:
         for name, entry in self.entries():
-            on, passed = entry.build.on if entry.build else None, [name]
-            while on is not None:
-                if on not in self.bases:
-                    raise ValueError(f"{name} stands on {on}, which is not one of bases: {', '.join(self.bases)}")
-                if on in passed:
-                    raise ValueError(f"{name} stands on itself: {' on '.join([*passed, on])}")
-                passed.append(on)
-                build = self.bases[on].build
-                on = build.on if build else None
+            self._look_below(entry, (name,))
         return self
+
+    def _look_below(self, entry: Entry, passed: tuple[str, ...]) -> None:
+        for on in entry.build.below.values() if entry.build else ():
+            if on not in self.bases:
+                raise ValueError(f"{passed[-1]} stands on {on}, which is not one of bases: {', '.join(self.bases)}")
+            if on in passed:
+                raise ValueError(f"{passed[0]} stands on itself: {' on '.join([*passed, on])}")
+            self._look_below(self.bases[on], (*passed, on))
 
 
 def load_catalogue(path: Path) -> Catalogue:

@@ -26,6 +26,7 @@ from deployd.engine.script import SCRIPTS_FOLDER, Script, age_seconds, prepare, 
 from deployd.engine.script_runner import ScriptRunner
 from deployd.engine.script_wrapper import wrapper_command
 from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkSpec
+from deployd.engine.trust import STORE
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment, merged_environment
 from deployd.errors import DeployError
 from deployd.project.model import Application
@@ -36,7 +37,7 @@ from deployd.release.images_missing import instead_of
 from deployd.release.out_of_memory import hint_memory, memory_full
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.trust import STORE, VARIABLES
+from deployd.release.trust import VARIABLES
 from deployd.runtimes.build_steps import BuildStep, build_steps
 from deployd.runtimes.paths import build_paths
 from deployd.slugs.errors import DiskFull

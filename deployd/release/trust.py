@@ -9,11 +9,10 @@ from __future__ import annotations
 import asyncio
 from pathlib import Path
 
+from deployd.engine.trust import STORE
 from deployd.release.configuration_files import write_files
 from deployd.settings import Settings
 
-STORE = Path("/etc/ssl/certs/ca-certificates.crt")
-"""Of the host, and where Debian's programs look for it in a container."""
 VARIABLES = (
     "SSL_CERT_FILE", "CURL_CA_BUNDLE", "REQUESTS_CA_BUNDLE", "PIP_CERT", "NODE_EXTRA_CA_CERTS", "GIT_SSL_CAINFO",
 )

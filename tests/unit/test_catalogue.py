@@ -28,12 +28,12 @@ def test_our_own_catalogue_is_valid_and_every_folder_holds_a_dockerfile(catalogu
         assert (folder / "Dockerfile").is_file(), folder
 
 
-def test_every_image_is_listed_once_and_after_its_base(catalogue):
+def test_every_image_is_listed_once_and_after_what_it_stands_on(catalogue):
     seen = []
     for name, entry in catalogue.entries():
         assert entry.image not in seen
         if entry.build:
-            assert catalogue.bases[entry.build.on].image in seen, name
+            assert {catalogue.bases[on].image for on in entry.build.below.values()} <= set(seen), name
         seen.append(entry.image)
     assert "deployd/php:8.4" in seen
     assert "deployd/router:1" in seen
@@ -92,7 +92,8 @@ def test_an_official_image_needs_nothing_but_its_name(tmp_path):
     ('web: {image: w}\nrouter: {image: r}\nbases: {a: {image: a, build: {folder: x, "on": b}}, b: {image: b, build: '
      '{folder: x, "on": a}}}', "stands on itself"),
     ("web: {image: w, suite: trixie, build: {folder: x, 'on': y}}\nrouter: {image: r}", "exclude each other"),
-    ("web: {image: w, packages: [curl]}\nrouter: {image: r}", "goes with `suite`"),
+    ("web: {image: w, packages: [curl]}\nrouter: {image: r}", "`packages` goes with `suite`"),
+    ("web: {image: w, outdated_index: true}\nrouter: {image: r}", "`outdated_index` goes with `suite`"),
 ])
 def test_what_is_wrong_is_named(tmp_path, text, says):
     with pytest.raises(CatalogueInvalid) as raised:

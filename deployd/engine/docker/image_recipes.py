@@ -1,7 +1,8 @@
 """What an image is made of, as a digest and as a build context. Reads folders; makes nothing.
 
 The digest stands in a label of the image. It covers the files of the folder, the build arguments and the base's own
-digest, so that a changed Dockerfile is noticed, and so is one below it.
+digest, so that a changed Dockerfile is noticed, and so is one below it. The host's certificates are not in it: no image
+that runs has them, and they change more often than what is made by their help.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from deployd.catalogue import Build, Catalogue, Entry
+from deployd.engine.trust import STORE
 from deployd.errors import DeployError
 
 RECIPE_LABEL = "deployd.recipe"
@@ -31,12 +33,14 @@ DEBIAN_OPTIONS = (
     "--dpkgopt=path-exclude=/usr/share/locale/*",
     "--dpkgopt=path-include=/usr/share/locale/locale.alias",
 )
+OUTDATED_INDEX = ("--aptopt=Acquire::Check-Valid-Until \"false\"",)
 BASE_DOCKERFILE = b'FROM scratch\nADD base.tar /\nCMD ["bash"]\n'
 
 
 def mmdebstrap_command(entry: Entry, output: Path) -> tuple[str, ...]:
     """The program that makes a Debian base as a tar file."""
-    return ("mmdebstrap", *DEBIAN_OPTIONS, f"--include={','.join(entry.packages)}", str(entry.suite), str(output))
+    options = (*DEBIAN_OPTIONS, *(OUTDATED_INDEX if entry.outdated_index else ()))
+    return ("mmdebstrap", *options, f"--include={','.join(entry.packages)}", str(entry.suite), str(output))
 
 
 class NoDockerfile(DeployError):
@@ -51,7 +55,8 @@ def recipe_digest(catalogue: Catalogue, entry: Entry) -> str | None:
         parts: object = [entry.image, mmdebstrap_command(entry, Path("base.tar")), BASE_DOCKERFILE.decode()]
     elif entry.build:
         parts = [
-            entry.image, entry.build.arguments, recipe_digest(catalogue, catalogue.bases[entry.build.on]),
+            entry.image, entry.build.arguments,
+            *(recipe_digest(catalogue, catalogue.bases[name]) for name in entry.build.below.values()),
             [[path, mode, hashlib.sha256(content).hexdigest()] for path, mode, content in _files(entry.build)],
         ]
     else:
@@ -65,6 +70,8 @@ def build_context(build: Build) -> bytes:
     with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as tar:
         for path, mode, content in _files(build):
             _add(tar, path, mode, content)
+        if build.host_certificates:
+            _add(tar, "trust.crt", 0o644, STORE.read_bytes() if STORE.is_file() else b"")
     return buffer.getvalue()
 
 

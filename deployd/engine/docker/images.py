@@ -1,7 +1,7 @@
 """Images of the catalogue, made or pulled when they are not there: `python -m deployd.engine.docker.images [name…]`.
 
-An image is made through the Engine's own builder, from nothing but Debian's packages. A Debian base comes from
-mmdebstrap and is unpacked into an empty image, so that no registry is needed.
+An image is made through the Engine's own builder, from packages of Debian and of languages' registries. A Debian base
+comes from mmdebstrap and is unpacked into an empty image, so that no registry of images is needed.
 """
 
 from __future__ import annotations
@@ -74,8 +74,8 @@ class Images:
         there = await self._look(entry.image, wanted)      # another deployment may have made it while we waited
         if there is not None:
             return there
-        if entry.build:
-            base = self._catalogue.bases[entry.build.on]
+        for name in entry.build.below.values() if entry.build else ():
+            base = self._catalogue.bases[name]
             await self._make(base, await asyncio.to_thread(recipe_digest, self._catalogue, base), tell)
         began = asyncio.get_running_loop().time()
         tell(f"{entry.image}: {'making' if wanted else 'pulling'}")
@@ -125,7 +125,8 @@ class Images:
 
     async def _build(self, entry: Entry, digest: str, tell: Callable[[str], None]) -> None:
         assert entry.build is not None
-        arguments = {"BASE": self._catalogue.bases[entry.build.on].image, **entry.build.arguments}
+        below = {name: self._catalogue.bases[on].image for name, on in entry.build.below.items()}
+        arguments = {**below, **entry.build.arguments}
         with tempfile.SpooledTemporaryFile(max_size=16_000_000) as file:
             file.write(await asyncio.to_thread(build_context, entry.build))
             file.seek(0)

@@ -17,12 +17,12 @@ from pathlib import Path
 from deployd.engine.names import Names
 from deployd.engine.script import SCRIPTS_FOLDER
 from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkMode, NetworkOf
+from deployd.engine.trust import STORE
 from deployd.environment.platform import APP_FOLDER
 from deployd.ids import ActivityId
 from deployd.project.model import Application, Instance
 from deployd.release.data.volumes import ordered
 from deployd.release.identity import identity_binds
-from deployd.release.trust import STORE
 from deployd.settings import Size
 from deployd.units import MEGABYTE
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from deployd.confined.beneath import open_folder
 from deployd.engine.observed import ContainerSeen
 from deployd.engine.script import SCRIPTS_FOLDER
+from deployd.engine.trust import STORE
 from deployd.environment.platform import (
     About,
     Surroundings,
@@ -40,7 +41,7 @@ from deployd.release.identity import ensure_identity
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.services.containers import credentials_of
-from deployd.release.trust import STORE, VARIABLES, ensure_trust
+from deployd.release.trust import VARIABLES, ensure_trust
 from deployd.runtimes.known import runtime_of
 from deployd.runtimes.paths import runtime_paths
 from deployd.services.families import family_of

@@ -77,7 +77,42 @@ def test_a_base_is_made_with_the_packages_of_its_entry_and_unpacked_into_an_empt
     assert command[0] == "mmdebstrap"
     assert command[-3:] == ("--include=ca-certificates", "trixie", "/x/base.tar")
     (folder / "base.tar").write_bytes(b"tar")
+    lags = Entry(image="t/base:sid", suite="sid", outdated_index=True)
+    assert set(mmdebstrap_command(lags, Path("/x"))) - set(command) == {
+        '--aptopt=Acquire::Check-Valid-Until "false"', "--include=", "sid", "/x"}
     write_base_context(folder / "base.tar", folder / "context.tar")
     with tarfile.open(folder / "context.tar") as tar:
         assert tar.getnames() == ["Dockerfile", "base.tar"]
         assert tar.extractfile("Dockerfile").read().startswith(b"FROM scratch\n")
+
+
+def with_tools(folder: Path, *, packages: tuple[str, ...] = ()) -> Catalogue:
+    """What fetches stands on bookworm, and what runs on trixie."""
+    bases = {
+        "trixie": Entry(image="t/base:trixie", suite="trixie"),
+        "bookworm": Entry(image="t/base:bookworm", suite="bookworm", packages=packages),
+        "fetch": Entry(image="t/fetch:1", build=Build(folder=folder, on="bookworm", host_certificates=True)),
+    }
+    web = Entry(image="t/web:1", build=Build(folder=folder, on="trixie", tools="fetch"))
+    return Catalogue(bases=bases, web=web, router=Entry(image="router"))
+
+
+def test_what_fetches_for_an_image_changes_its_digest_too(folder):
+    assert digest(with_tools(folder)) == digest(with_tools(folder))
+    assert digest(with_tools(folder, packages=("curl",))) != digest(with_tools(folder))
+
+
+def test_the_hosts_certificates_are_in_no_context_but_that_of_what_fetches(folder, monkeypatch):
+    store = folder.parent / "store.crt"
+    store.write_text("whom the host trusts")
+    monkeypatch.setattr("deployd.engine.docker.image_recipes.STORE", store)
+    made = with_tools(folder)
+    before = digest(made)
+    with tarfile.open(fileobj=io.BytesIO(build_context(made.bases["fetch"].build))) as tar:
+        assert tar.extractfile("trust.crt").read() == store.read_bytes()
+    with tarfile.open(fileobj=io.BytesIO(build_context(made.web.build))) as tar:
+        assert "trust.crt" not in tar.getnames()
+    store.unlink()
+    with tarfile.open(fileobj=io.BytesIO(build_context(made.bases["fetch"].build))) as tar:
+        assert tar.extractfile("trust.crt").read() == b""
+    assert digest(made) == before
