@@ -18,6 +18,7 @@ class Action(Enum):
     DELETE = "delete environments"
     RUN_CRON = "run crons now"
     RUN_OPERATION = "run operations that the application's file gives to one's role"
+    RUN_SOURCE_OPERATION = "run commands that change the code of a branch"
     LOCK = "lock environments, and unlock them"
     CANCEL = "end an activity before its switch, or try its undo again"
     PREVIEW = "see a new version while visitors wait for it"
@@ -46,6 +47,7 @@ LEAST: Mapping[Action, Role] = {
     Action.DELETE: Role.CONTRIBUTOR,
     Action.RUN_CRON: Role.CONTRIBUTOR,
     Action.RUN_OPERATION: Role.VIEWER,
+    Action.RUN_SOURCE_OPERATION: Role.CONTRIBUTOR,
     Action.LOCK: Role.CONTRIBUTOR,
     Action.CANCEL: Role.CONTRIBUTOR,
     Action.PREVIEW: Role.CONTRIBUTOR,

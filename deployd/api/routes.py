@@ -29,6 +29,7 @@ from deployd.api.resources.plans import plans
 from deployd.api.resources.projects import projects
 from deployd.api.resources.rests import rests
 from deployd.api.resources.sessions import sessions
+from deployd.api.resources.source_operations import source_operations
 from deployd.api.resources.ssh import ssh
 from deployd.api.resources.stays import stays
 from deployd.api.resources.tickets import tickets
@@ -38,9 +39,9 @@ from deployd.api.resources.variables import variables
 from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
-    daemon, projects, plans, environments, parts, variables, crons, operations, locks, tickets, rests, passes, traffic,
-    access_logs, output, mails, usage, certificates, activities, housekeeping, audit, sessions, changes, host,
-    comparisons, people, ssh, stays,
+    daemon, projects, plans, environments, parts, variables, crons, operations, source_operations, locks, tickets,
+    rests, passes, traffic, access_logs, output, mails, usage, certificates, activities, housekeeping, audit, sessions,
+    changes, host, comparisons, people, ssh, stays,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {
     route: handler for resource in RESOURCES for route, handler in resource.handlers.items()

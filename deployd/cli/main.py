@@ -49,6 +49,8 @@ COMMANDS = {
     "run-cron": ("deployd.cli.crons:run_cron", "Run a cron now, or as soon as it may."),
     "operation": ("deployd.cli.operation:operation",
                   "Operations of an environment's applications: list them, and run one."),
+    "source-operation": ("deployd.cli.source_operation:source_operation",
+                         "Source operations of a branch: list them, and run one."),
     "compare": ("deployd.cli.compare:compare", "How two versions differ: commits, configuration, services, files."),
     "lock": ("deployd.cli.environments:lock",
              "Keep what is live: pushes are taken and built, and wait until `deployd unlock`."),

@@ -17,6 +17,7 @@ from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
 from deployd.commands.rests import RestCommands
 from deployd.commands.sessions import Sessions
+from deployd.commands.source_operations import SourceOperationCommands
 from deployd.commands.tickets import TicketCommands
 from deployd.commands.variables import VariableCommands
 
@@ -38,3 +39,4 @@ class Commands:
     tickets: TicketCommands
     variables: VariableCommands
     operations: OperationCommands
+    source_operations: SourceOperationCommands

@@ -20,6 +20,7 @@ from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
 from deployd.commands.rests import RestCommands
 from deployd.commands.sessions import Sessions
+from deployd.commands.source_operations import SourceOperationCommands
 from deployd.commands.tickets import TicketCommands
 from deployd.commands.variables import Sealed, VariableCommands
 from deployd.daemon.composition import Daemon
@@ -45,6 +46,7 @@ from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.queries import Queries
 from deployd.queries.runs import RunQueries
+from deployd.queries.source_operations import SourceOperationQueries
 from deployd.queries.ssh import SshQueries
 from deployd.queries.status import Health, StatusQueries
 from deployd.queries.stays import StayQueries
@@ -98,6 +100,7 @@ def queries_of(daemon: Daemon, directory: Directory) -> Queries:
         ssh=SshQueries(settings, process.ssh.seen, process.ssh.troubles),
         stays=StayQueries(store),
         operations=OperationQueries(daemon.host, environments),
+        source_operations=SourceOperationQueries(daemon.host, environments),
         variables=VariableQueries(
             store, daemon.host, environments, daemon.resources.sealer, daemon.resources.masker.mask,
         ),
@@ -125,6 +128,9 @@ def commands_of(
         housekeeping=HousekeepingCommands(daemon.upkeep.collector),
         tickets=TicketCommands(store, host, daemon.activities.lanes, requests, queries.tickets, directory),
         operations=OperationCommands(store, queries.environments, queries.operations, requests),
+        source_operations=SourceOperationCommands(
+            store, queries.environments, queries.source_operations, requests,
+        ),
         variables=VariableCommands(
             store, host, queries.environments, requests, sealed, VariableEffects(store, host, sealed.sealer),
         ),

@@ -31,10 +31,11 @@ from deployd.deployment import (
     services,
     slug,
     snapshot,
+    source_operation,
     validate,
     wake,
 )
-from deployd.deployment.admission import BUILD, DEPLOY, PACK, START
+from deployd.deployment.admission import BUILD, DEPLOY, PACK, SOURCE, START
 from deployd.deployment.deployment import Deployment
 from deployd.release.ports import Host
 
@@ -123,6 +124,16 @@ OPERATION: Table[Deployment, Host] = Table("operation", version=1, quiet_phases=
     Step("operation", operation.forget_operation, NO_WAY_BACK,              1 * MINUTE,  AS_BEFORE, AGAIN),
 ))
 """A command of the application's file, on demand. Cancelled, it is ended; what it did stays."""
+
+SOURCE_OPERATION: Table[Deployment, Host] = Table(
+    "source-operation", version=1, quiet_phases=frozenset({"source", "push"}), steps=(
+    Step("source", source_operation.clone_source, source_operation.discard_source, 15 * MINUTE, AS_BEFORE, AGAIN),
+    Step("source", source_operation.run_source_operation, source_operation.discard_source,
+         200 * MINUTE, AS_BEFORE, ATTACH, SOURCE),
+    Step("push",   source_operation.push_source,  source_operation.discard_source, 30 * MINUTE, AS_BEFORE, AGAIN),
+    Step("push",   source_operation.clear_source, NO_WAY_BACK,                 5 * MINUTE,  AS_BEFORE, AGAIN),
+))
+"""A command of the application's file that changes the code of its branch; a push follows it."""
 
 PURGE: Table[Deployment, Host] = Table("purge", version=1, steps=(
     Step("delete",   delete.purge_data,          NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),

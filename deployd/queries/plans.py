@@ -118,6 +118,15 @@ class OfferedCode:
     ) -> list[str]:
         return []
 
+    async def clone(self, project: ProjectSettings, branch: str, destination: Path, owner: int) -> CommitId:
+        raise NotImplementedError
+
+    async def take_pack(self, project: ProjectId, file: Path, wanted: CommitId) -> None:
+        raise NotImplementedError
+
+    async def move_branch(self, project: ProjectSettings, branch: str, new: CommitId, old: CommitId) -> None:
+        raise NotImplementedError
+
 
 async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tuple[str, Plan]:
     """(the branch, the plan of a push to it)"""

@@ -24,6 +24,7 @@ from deployd.queries.people import PeopleQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
+from deployd.queries.source_operations import SourceOperationQueries
 from deployd.queries.ssh import SshQueries
 from deployd.queries.status import StatusQueries
 from deployd.queries.stays import StayQueries
@@ -64,3 +65,4 @@ class Queries:
     stays: StayQueries
     variables: VariableQueries
     operations: OperationQueries
+    source_operations: SourceOperationQueries

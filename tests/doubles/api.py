@@ -72,6 +72,7 @@ from deployd.queries.plans import PlanShape
 from deployd.queries.projects import ProjectShape
 from deployd.queries.queries import Queries
 from deployd.queries.runs import Run
+from deployd.queries.source_operations import SourceOperationShape
 from deployd.queries.ssh import SshKeyShape, SshShape
 from deployd.queries.status import StatusShape
 from deployd.queries.stays import StayShape
@@ -346,7 +347,7 @@ class FakeQueries:
             "mails": {"all": self.mails, "message": self.message},
             "housekeeping": {"collectable": self.collectable},
             "plans": {"of_push": self.plan},
-            "operations": {"all": self.operations},
+            "operations": {"all": self.operations}, "source_operations": {"all": self.source_operations},
         }
         people = PeopleQueries(self.directory, FixedClock().now)
         made = {noun: cast(Any, SimpleNamespace(**asked)) for noun, asked in nouns.items()}
@@ -357,6 +358,9 @@ class FakeQueries:
     async def operations(self, project: str, environment: str) -> list[OperationShape]:
         return [OperationShape(app="app", name="clear", role="viewer", start="bin/clear all\nbin/warm", stop="bin/stop",
                                timeout_seconds=3600)]
+
+    async def source_operations(self, project: str, environment: str) -> list[SourceOperationShape]:
+        return [SourceOperationShape(name="update", commands={"app": "npm update"}, pushes_to="deployd", refused="")]
 
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         status = StatusShape(
@@ -575,7 +579,7 @@ class FakeCommands:
             "crons": {"run": self.run_cron},
             "locks": {"lock": self.lock, "unlock": self.unlock},
             "passes": {"make": self.make_pass},
-            "operations": {"run": self.run_operation},
+            "operations": {"run": self.run_operation}, "source_operations": {"run": self.run_source_operation},
             "activities": {"cancel": self.cancel, "retry_undo": self.retry_undo, "skip_undo": self.skip_undo},
             "housekeeping": {"collect": self.collect},
             "sessions": {"of": self.sessions, "end": self.end_session},
@@ -591,6 +595,10 @@ class FakeCommands:
     def people(self) -> PeopleCommands:
         projects: Any = dict.fromkeys(("shop", "blog"))
         return PeopleCommands(cast(Any, self.queries.store), self.queries.directory, FixedClock(), projects)
+
+    async def run_source_operation(self, project: str, environment: str, name: str, who: str) -> ActivityShape:
+        self.asked.append(("source operation", project, environment, name, who))
+        return await self.redeploy(project, environment, who)
 
     async def run_operation(
         self, project: str, environment: str, name: str, app: str | None, who: str, role: Role | None,

@@ -19,7 +19,7 @@ from tests.support.forge import SECRET
 
 PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd", "downgrade",
             "drained", "console", "passes", "foreground", "visited", "reloaded", "laptop", "keyed", "peopled", "inside",
-            "beside", "magento", "walled", "layered", "cached", "languages")
+            "beside", "magento", "walled", "layered", "cached", "languages", "varied")
 INCIDENT_LINES, LOG_LINES = 60, 80
 HASH_OF_X = "$6$salt$wZU8LXJfJJqoagopbB7RuK6JEotEMZ0CQDy0phpPAuLMYQFcmf6L6BdAbs/Q7w7o1qsZ9pFqFVY4yuUSWgaYt1"
 LEVELS: dict[str, Any] = {

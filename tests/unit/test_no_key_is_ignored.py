@@ -32,7 +32,6 @@ WITHOUT_EFFECT = {
     **dict.fromkeys([("Instance", "resources"), ("Service", "resources")], "resources"),
     **dict.fromkeys([("Resources", "base_memory_mb"), ("Resources", "memory_ratio_mb")], "resources"),
     **dict.fromkeys([("Instance", "container_profile"), ("Service", "container_profile")], "container_profile"),
-    ("Application", "source_operations"): "operations",
 }
 OF_SERVICES_THAT_CANNOT_BE_RUN = (
     model.SearchConfiguration, model.SolrConfiguration, model.SolrCore,
@@ -62,7 +61,6 @@ def test_every_field_of_the_model_is_used_or_said_to_be_without_effect() -> None
 
 @pytest.mark.parametrize("text", [
     "resources: {base_memory: 64}", "container_profile: HIGH_CPU",
-    "source: {operations: {x: {command: x}}}",
     "preflight: {enabled: true}", "disk: 512", "runtime: {xdebug: {idekey: x}}",
     "workers: {w: {commands: {start: x}, timezone: UTC}}", "runtime: {disabled_extensions: [json]}",
 ])

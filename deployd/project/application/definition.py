@@ -94,9 +94,8 @@ SOURCE = Table(
         Key(
             "operations",
             "mapping",
-            "source operations are not run",
-            treatment="warned",
-            hint="run the command yourself and push the result",
+            "commands that change the code: what they commit is pushed",
+            "`{}`",
         ),
     ),
     noun="`source`",

@@ -8,7 +8,8 @@ from deployd.project.fields.keys import Key, Table
 from deployd.project.model.application import Operation, Preflight
 
 SOURCE_OPERATION = Table(
-    "source.operations.<name>", (Key("command", "shell command", treatment="noted"),), noun="a source operation"
+    "source.operations.<name>", (Key("command", "shell command", "runs in a clone of the branch", "required"),),
+    noun="a source operation",
 )
 OPERATION = Table(
     "operations.<name>",

@@ -294,6 +294,7 @@ async def test_every_answer_is_as_the_document_describes_it(client: Client) -> N
         "/api/v1/people/{person}/keys": {"label": "laptop", "key": key},
         "/api/v1/people/{person}/keys/remove": {"label": "laptop"},
         "/api/v1/projects/{project}/environments/{environment}/operations/run": {"operation": "clear"},
+        "/api/v1/projects/{project}/environments/{environment}/source-operations/run": {"operation": "update"},
         "/api/v1/tickets/{ticket}/approve": {"digest": "d" * 32},
     }
     asked = set()
