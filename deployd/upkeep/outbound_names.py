@@ -8,7 +8,8 @@ an answer keep what they have; one that does not exist any more has nothing an h
 What is not public, and not opened by the operator, is left out whatever a name server says: who has a name can point it
 at this host's networks (rebinding). The kernel refuses it once more.
 
-Strangers choose the names, so asking has threads of its own, a limit, and bounds; nothing else waits for it.
+Strangers choose the names, so asking has threads of its own, a limit, and bounds; nothing else waits for it. Names that
+nobody answers for have other threads than those that were answered, and pauses that double: they hold up nobody else's.
 """
 
 from __future__ import annotations
@@ -34,11 +35,12 @@ ASK_SECONDS = 30.0
 KEEP_SECONDS = 3600.0
 LIMIT_SECONDS = 5.0
 AT_ONCE = 16
-MOST_ADDRESSES = 256
+MOST_ADDRESSES = 64
 """Of one name; those that were seen last stay."""
 
-Ask = Callable[[str], Awaitable[Sequence[Address]]]
-"""Addresses of a name; none: it does not exist. Raises OSError when nobody answers."""
+Ask = Callable[[str, bool], Awaitable[Sequence[Address]]]
+"""Addresses of a name, and whether it was answered before; none: it does not exist. Raises OSError when nobody answers.
+"""
 
 
 class OutboundNames:
@@ -57,9 +59,18 @@ class OutboundNames:
         self._known: dict[str, dict[Address, float]] = _read(file, now())
         """{name: {address: when an answer had it last}}"""
         self._asked: dict[str, float] = {}
+        self._silent: dict[str, int] = {}
+        """How often in a row nobody answered."""
 
     def addresses(self) -> Mapping[str, tuple[Address, ...]]:
-        return {name: tuple(sorted(found, key=str)) for name, found in self._known.items() if found}
+        """{name: addresses}, the newest first; those of one answer in one order."""
+        return {
+            name: tuple(address for address, _ in sorted(found.items(), key=lambda item: (-item[1], str(item[0]))))
+            for name, found in self._known.items() if found
+        }
+
+    def _sets(self) -> dict[str, frozenset[Address]]:
+        return {name: frozenset(found) for name, found in self._known.items() if found}
 
     async def learn(self, names: Iterable[str]) -> tuple[str, ...]:
         """Ask those of which nothing is known. Gives those that lead nowhere now."""
@@ -69,17 +80,21 @@ class OutboundNames:
 
     async def refresh(self, names: Iterable[str]) -> bool:
         """Ask those whose turn it is, forget those that nobody wants. Gives whether an address came or went."""
-        wanted, now, before = set(names), self._now(), self.addresses()
+        wanted, now, before = set(names), self._now(), self._sets()
         for name in [name for name in self._known if name not in wanted
                      and now - self._asked.get(name, 0.0) > KEEP_SECONDS]:
             del self._known[name]
         for name in self._asked.keys() - wanted - self._known.keys():
             del self._asked[name]
-        await self._ask_all(name for name in wanted if now - self._asked.get(name, float("-inf")) >= ASK_SECONDS)
-        return self.addresses() != before
+            self._silent.pop(name, None)
+        await self._ask_all(name for name in wanted if now - self._asked.get(name, float("-inf")) >= self._pause(name))
+        return self._sets() != before
+
+    def _pause(self, name: str) -> float:
+        return min(ASK_SECONDS * 2.0 ** min(self._silent.get(name, 0), 10), KEEP_SECONDS)
 
     async def _ask_all(self, names: Iterable[str]) -> None:
-        before, slots = self.addresses(), asyncio.Semaphore(AT_ONCE)
+        before, slots = self._sets(), asyncio.Semaphore(AT_ONCE)
 
         async def one(name: str) -> None:
             async with slots:
@@ -88,7 +103,7 @@ class OutboundNames:
         async with asyncio.TaskGroup() as group:
             for name in sorted(names):
                 group.create_task(one(name), name=f"addresses of {name}")
-        if self.addresses() != before:
+        if self._sets() != before:
             try:
                 await asyncio.to_thread(_write, self._file, self.addresses())
             except OSError as error:   # a full disk: they are asked anew after the next start
@@ -98,10 +113,11 @@ class OutboundNames:
         self._asked[name] = self._now()
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
-                found = await self._ask(name)
+                found = await self._ask(name, self._silent.get(name, 1) == 0)
         except (OSError, TimeoutError):
+            self._silent[name] = self._silent.get(name, 0) + 1
             return   # nobody answers: what it had counts on
-        now = self._now()
+        now, self._silent[name] = self._now(), 0
         known = {address: seen for address, seen in self._known.get(name, {}).items() if now - seen < KEEP_SECONDS}
         known |= {address: now for address in found if self._may_be_reached(address)}
         newest = sorted(known.items(), key=lambda item: (-item[1], str(item[0])))[:MOST_ADDRESSES]
@@ -115,10 +131,12 @@ class SystemResolver:
     """Asks as every program of the host does."""
 
     def __init__(self) -> None:
-        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="outbound-names")
+        self._quick = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="names")
+        self._slow = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="names-unanswered")
 
-    async def ask(self, name: str) -> Sequence[Address]:
-        found = await asyncio.get_running_loop().run_in_executor(self._threads, _resolve, name)
+    async def ask(self, name: str, answered: bool) -> Sequence[Address]:
+        threads = self._quick if answered else self._slow
+        found = await asyncio.get_running_loop().run_in_executor(threads, _resolve, name)
         return [ip_address(text) for text in found]
 
 
