@@ -153,7 +153,7 @@ async def _app_as_wanted(
     exists = await host.slugs.has(version.slug)
     return version, WantedApp(
         app.name, version.slug, version.parts, exists, version.running, changed, app.hooks.deploy is not None,
-        candidate.anew,
+        candidate.anew, instances=version.instances,
     )
 
 
