@@ -10,6 +10,7 @@ is lost later and cannot be put back, what is live goes on and `/status` says so
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
@@ -35,6 +36,8 @@ from deployd.upkeep.outbound_names import OutboundNames
 log = structlog.get_logger()
 
 ROUND_SECONDS = 10.0
+LOOK_EVERY = 6
+"""Rounds: whoever makes a container tells of it (`admit`), so that only what others did is found late."""
 NAMES_SECONDS = 5.0
 """Between two looks at which host names are to be asked."""
 MOST_OF_PROJECT = 40
@@ -82,8 +85,11 @@ class FirewallManager:
         more = f"{greedy}: more than {MOST_OF_PROJECT} different sets of outbound rules; further ones are closed"
         return tuple(text for text in (self._trouble, more if greedy else "") if text)
 
-    async def ensure(self) -> bool:
+    async def ensure(self, *, look: bool = True) -> bool:
         """Have the wall up, or gone when the operator does without. Returns whether it had to be put.
+
+        Args:
+            look: Ask the engine what there is; else it is put as it was.
 
         Raises:
             FirewallNotKept: The kernel or this host does not take it.
@@ -93,7 +99,7 @@ class FirewallManager:
             return False
         async with self._turn:
             with suppress(DeployError):   # without Docker those that we know are kept, and all whose names are our own
-                self._around = await self._find_around()
+                self._around = await self._find_around() if look else self._around
             servers = await asyncio.to_thread(self._name_servers)
             rules = rules_of(self._settings, self._around, servers, self._names.addresses())
             return await self._table.ensure(await asyncio.to_thread(render_rules, rules))
@@ -121,22 +127,22 @@ class FirewallManager:
             await asyncio.Event().wait()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_names(), name="names of outbound rules")
-            while True:
+            for number in itertools.count(1):
                 await asyncio.sleep(ROUND_SECONDS)
-                if await self._put_contained():
+                if await self._put_contained(look=number % LOOK_EVERY == 0):
                     log.warning("firewall_put_back", table=table_name(self._settings.instance))
 
     async def _keep_names(self) -> None:
         while True:
             await asyncio.sleep(NAMES_SECONDS)
             if await self._names.refresh({name for what in self._around.sources.values() for name in what.names}):
-                await self._put_contained()
+                await self._put_contained(look=False)
 
-    async def _put_contained(self) -> bool:
+    async def _put_contained(self, *, look: bool) -> bool:
         """Whether something of the table was missing that nobody had changed since."""
         before = self._around, self._names.addresses()
         try:
-            put = await self.ensure()
+            put = await self.ensure(look=look)
         except DeployError as error:
             self._trouble = f"{error.what}; containers may reach this host and private networks"
             log.error("firewall_not_kept", what=error.what, evidence=error.evidence, hint=error.hint)
