@@ -127,9 +127,10 @@ class FirewallManager:
             await asyncio.Event().wait()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_names(), name="names of outbound rules")
-            for number in itertools.count(1):
+            rounds = itertools.count(1)
+            while True:
                 await asyncio.sleep(ROUND_SECONDS)
-                if await self._put_contained(look=number % LOOK_EVERY == 0):
+                if await self._put_contained(look=next(rounds) % LOOK_EVERY == 0):
                     log.warning("firewall_put_back", table=table_name(self._settings.instance))
 
     async def _keep_names(self) -> None:
