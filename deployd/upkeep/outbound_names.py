@@ -114,7 +114,7 @@ class OutboundNames:
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
                 found = await self._ask(name, self._silent.get(name, 1) == 0)
-        except (OSError, TimeoutError):
+        except (OSError, TimeoutError, ValueError, RuntimeError):   # of one name: the others are asked all the same
             self._silent[name] = self._silent.get(name, 0) + 1
             return   # nobody answers: what it had counts on
         now, self._silent[name] = self._now(), 0
