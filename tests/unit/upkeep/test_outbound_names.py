@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from deployd.public_addresses import Address, parse_opening
-from deployd.upkeep.outbound_names import ASK_SECONDS, KEEP_SECONDS, LIMIT_SECONDS, MOST_ADDRESSES, OutboundNames
+from deployd.upkeep.outbound_names import (
+    ASK_SECONDS,
+    KEEP_SECONDS,
+    LIMIT_SECONDS,
+    MOST_ADDRESSES,
+    OutboundNames,
+    SystemResolver,
+)
 
 A = "a.example"
 
@@ -165,3 +174,27 @@ async def test_what_goes_wrong_with_one_name_is_its_own_affair(tmp_path: Path, e
     world.answers |= {A: error, "b.example": ["203.0.113.1"]}
     assert await world.names.learn({A, "b.example"}) == (A,)
     assert world.leads_to("b.example") == ["203.0.113.1"]
+
+
+@pytest.mark.parametrize(("answer", "expected"), [
+    ([("203.0.113.1", 1), ("203.0.113.1", 2), ("2a00::1", 1, 0, 0), ("fe80::1%eth0", 1, 0, 2)],
+     ["203.0.113.1", "2a00::1", "fe80::1"]),
+    (socket.gaierror(socket.EAI_NONAME, "no such name"), []),
+    (socket.gaierror(socket.EAI_AGAIN, "nobody answers"), OSError),
+    (UnicodeError("label too long"), []),
+])
+async def test_the_hosts_resolver_tells_no_such_name_from_no_answer(
+    monkeypatch: pytest.MonkeyPatch, answer: Any, expected: Any,
+) -> None:
+    def asked(name: str, *_: object, **__: object) -> list[Any]:
+        assert name == "a.example.", "no search domain of the host's"
+        if isinstance(answer, Exception):
+            raise answer
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", address) for address in answer]
+
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    if expected is OSError:
+        with pytest.raises(OSError, match="nobody answers"):
+            await SystemResolver().ask(A, True)
+    else:
+        assert [str(address) for address in await SystemResolver().ask(A, False)] == expected
