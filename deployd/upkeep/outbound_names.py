@@ -18,9 +18,9 @@ import asyncio
 import json
 import os
 import socket
+import threading
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from ipaddress import ip_address
 from pathlib import Path
@@ -128,16 +128,46 @@ class OutboundNames:
 
 
 class SystemResolver:
-    """Asks as every program of the host does."""
+    """Asks as every program of the host does.
+
+    In threads that nobody waits for at the end: one that asks a name server that never answers is busy for a while, and
+    neither a stop nor a reload of the daemon is to be held up by it.
+    """
 
     def __init__(self) -> None:
-        self._quick = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="names")
-        self._slow = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="names-unanswered")
+        self._quick, self._slow = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
 
     async def ask(self, name: str, answered: bool) -> Sequence[Address]:
-        threads = self._quick if answered else self._slow
-        found = await asyncio.get_running_loop().run_in_executor(threads, _resolve, name)
-        return [ip_address(text) for text in found]
+        slots = self._quick if answered else self._slow
+        await slots.acquire()   # given back by the thread, whoever still waits for it
+        loop = asyncio.get_running_loop()
+        future: asyncio.Future[list[str]] = loop.create_future()
+
+        def tell(found: list[str] | OSError) -> None:
+            slots.release()
+            if future.done():
+                return
+            if isinstance(found, OSError):
+                future.set_exception(found)
+            else:
+                future.set_result(found)
+
+        def work() -> None:
+            found: list[str] | OSError = OSError("the resolver failed")
+            try:
+                found = _resolve(name)
+            except OSError as error:
+                found = error
+            finally:
+                with suppress(RuntimeError):   # the daemon has ended meanwhile
+                    loop.call_soon_threadsafe(tell, found)
+
+        try:
+            threading.Thread(target=work, name="host names", daemon=True).start()
+        except RuntimeError:   # there can be no further thread
+            slots.release()
+            raise
+        return [ip_address(text) for text in await future]
 
 
 def _resolve(name: str) -> list[str]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import threading
 from collections.abc import Sequence
 from ipaddress import ip_address
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 from deployd.public_addresses import Address, parse_opening
 from deployd.upkeep.outbound_names import (
     ASK_SECONDS,
+    AT_ONCE,
     KEEP_SECONDS,
     LIMIT_SECONDS,
     MOST_ADDRESSES,
@@ -198,3 +200,19 @@ async def test_the_hosts_resolver_tells_no_such_name_from_no_answer(
             await SystemResolver().ask(A, True)
     else:
         assert [str(address) for address in await SystemResolver().ask(A, False)] == expected
+
+
+async def test_names_that_nobody_answers_for_hold_up_no_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    let_go = threading.Event()
+
+    def asked(name: str, *_: object, **__: object) -> list[Any]:
+        if name.startswith("slow"):
+            let_go.wait()
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", ("203.0.113.1", 1))]
+
+    monkeypatch.setattr(socket, "getaddrinfo", asked)
+    resolver = SystemResolver()
+    slow = [asyncio.ensure_future(resolver.ask(f"slow{number}.example", False)) for number in range(2 * AT_ONCE)]
+    assert [str(address) for address in await resolver.ask(A, True)] == ["203.0.113.1"]
+    let_go.set()
+    assert len(await asyncio.gather(*slow)) == 2 * AT_ONCE, "and each has its turn"
