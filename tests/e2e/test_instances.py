@@ -164,7 +164,13 @@ async def test_several_instances_serve_one_fails_and_the_others_go_on(developer:
     assert len(woken) == 3, "they wake together, and what somebody removed is made again"
 
     await me.write({".deployd.yaml": "instances: {back: 1}\n"})
-    pushed = await me.push()
+    async with asyncio.TaskGroup() as group:
+        pushing = group.create_task(me.push())
+        asked = Counter[tuple[int, str]]()
+        while not pushing.done():
+            asked += await many(me, "", "/back", count=5)
+    pushed = pushing.result()
+    assert {status for status, _ in asked} == {200}, "one application asks another while both are replaced"
     told = "\n".join(pushed.lines)
     assert pushed.deployed, told
     assert "1 instance, 3 before" in told
