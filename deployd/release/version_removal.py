@@ -27,8 +27,8 @@ async def remove_version(
     """Remove everything that carries the label of an activity.
 
     The web server goes first: it ends when its last request is answered, and needs the application for that. Downloads
-    and WebSockets count as requests; what is open when `drain_seconds` are over is closed. Of several applications those
-    that ask others go before these.
+    and WebSockets count as requests; what is open when `drain_seconds` are over is closed. Applications that ask others
+    go before these.
 
     Args:
         but_for: Applications and workers that go on.
