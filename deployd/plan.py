@@ -69,6 +69,8 @@ class WantedApp:
     """It is built whatever there is."""
     stages: tuple[PlannedStage, ...] = ()
     """Of its build, when it is built."""
+    instances: int = 1
+    """How often it runs, side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +78,7 @@ class LiveApp:
     slug: SlugKey
     parts: KeyParts
     running: str
+    instances: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +144,8 @@ class Plan:
     routes_removed: tuple[str, ...] = ()
     run_deploy_hook: bool = True
     deploy_hook_why: str = ""
+    instances: tuple[str, ...] = ()
+    """Of applications that run several times, or did."""
     refusals: tuple[str, ...] = ()
     """Why this must not be done at all; empty when it may."""
     rolling: bool = False
@@ -153,6 +158,7 @@ class Plan:
         """The plan as people read it before anything runs."""
         return [
             *(line for app in self.apps for line in app.lines()),
+            *self.instances,
             *(f"{service.name}: {service.action} ({service.why})" for service in self.services),
             *(f"{url}: new route" for url in self.routes_added),
             *(f"{url}: route removed" for url in self.routes_removed),
@@ -182,6 +188,7 @@ def make_plan(
         tuple(url for url in live.routes if url not in routes),
         run,
         why,
+        tuple(_instances(apps, live)),
         tuple(_refusals(services, live)),
         *(_switch(planned_services) if rolling and live.apps else (False, "")),
         _held(planned_services, services, live, freeze_seconds, given_files) if live.apps else "",
@@ -199,6 +206,15 @@ def _plan_apps(apps: Sequence[WantedApp], live: Live) -> Iterator[PlannedApp]:
     for name, gone in live.apps.items():
         if name not in {app.name for app in apps}:
             yield PlannedApp(name, gone.slug, "remove", "no longer in the project")
+
+
+def _instances(apps: Sequence[WantedApp], live: Live) -> Iterator[str]:
+    for app in apps:
+        before = live.apps.get(app.name)
+        then = before.instances if before is not None else app.instances
+        if app.instances > 1 or then > 1:
+            many = "s" * (app.instances > 1)
+            yield f"{app.name}: {app.instances} instance{many}" + (f", {then} before" if then != app.instances else "")
 
 
 def _why_build(app: WantedApp, before: LiveApp | None) -> str:

@@ -198,7 +198,7 @@ async def _app_as_wanted(
     )
     return version, WantedApp(
         app.name, version.slug, version.parts, exists, version.running, changed, app.hooks.deploy is not None,
-        candidate.anew, stages,
+        candidate.anew, stages, version.instances,
     )
 
 

@@ -127,7 +127,6 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     )
     for line in plan.lines():
         tell.line(line)
-    _tell_instances(version, before, tell)
     await tell_outbound(config, host, tell)
     for service in config.services:
         if words := raised_words(host.settings, service):
@@ -142,14 +141,6 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
         version, before, plan, tuple(route.url for route in sorted(upstream, key=lambda r: not r.primary)),
         await asyncio.to_thread(host.places.data(deployment.environment).is_dir),
     )
-
-
-def _tell_instances(version: Version, before: Version | None, tell: Tell) -> None:
-    for app in version.apps:
-        then = before.app(app.name) if before is not None else None
-        if app.instances > 1 or (then is not None and then.instances > 1):
-            was = f", {then.instances} before" if then is not None and then.instances != app.instances else ""
-            tell.line(f"{app.instances} instance{'s' * (app.instances > 1)}{was}", app=app.name)
 
 
 async def _prefetch_submodules(deployment: Deployment, host: Host, config: ProjectConfig, tell: Tell) -> None:
@@ -198,5 +189,5 @@ async def wanted_again(
                 f"the slug of {app.name} of that version is not in storage any more",
                 hint="push the older commit again: it will be built anew",
             )
-        apps.append(WantedApp(app.name, app.slug, app.parts, True, app.running))
+        apps.append(WantedApp(app.name, app.slug, app.parts, True, app.running, instances=app.instances))
     return tuple(apps), wanted_services(host.settings, config, earlier.services)

@@ -15,6 +15,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from ipaddress import collapse_addresses, ip_network
 from typing import Any
 
@@ -22,8 +23,10 @@ from deployd.project.model import FirewallRule
 from deployd.public_addresses import NOT_PUBLIC, NOT_PUBLIC_IPV6, PUBLIC_IPV6, Address, Network, Opening
 
 Names = Mapping[str, tuple[Address, ...]]
-"""{host name: the addresses that it has, or had a short while ago}"""
+"""{host name: the addresses that it has, or had a short while ago, the newest first}"""
 ANYWHERE = "any public address"
+MOST_ADDRESSES, LEAST_OF_A_NAME = 1000, 4
+"""Of all names of one container's rules together; each name has its share, and so many at least."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +109,15 @@ def _overlap(one: Network, other: Network) -> bool:
 
 def chain_lines(outbound: Outbound, names: Names) -> list[str]:
     """What is in its chain."""
-    return [*(line for rule in outbound.rules for line in _lines(rule, names)), "jump refused"]
+    share = max(LEAST_OF_A_NAME, MOST_ADDRESSES // (len(outbound.names) or 1))
+    known = tuple((name, names[name][:share]) for name in sorted(outbound.names) if name in names)
+    return list(_chain(outbound, known))
+
+
+@lru_cache(1000)   # all chains are rendered whenever one changes
+def _chain(outbound: Outbound, known: tuple[tuple[str, tuple[Address, ...]], ...]) -> tuple[str, ...]:
+    names = dict(known)
+    return (*(line for rule in outbound.rules for line in _lines(rule, names)), "jump refused")
 
 
 def _lines(rule: FirewallRule, names: Names) -> list[str]:

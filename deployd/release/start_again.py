@@ -56,9 +56,7 @@ async def start_release(release: Release, host: Host) -> None:
     start = await _start_of(release, host, config)
     await in_parallel([
         in_parallel(_start_service(start, service, version) for service, version in services_of(release, config)),
-        in_parallel(
-            _start_web_server(start, app, part) for app in config.applications for part in release.webs(app.name)
-        ),
+        in_parallel(_start_web_servers(start, app) for app in config.applications),
     ])
     for app in in_order_of_need(config):
         for part in release.webs(app.name):
@@ -133,6 +131,11 @@ async def _start_service(start: _Start, service: Service, version: ServiceVersio
     wanted = Wanted(service, version, start.addresses[name])
     seen = await ensure_running(start.release, host, wanted)
     await ensure_provisioned(start.release, host, wanted, seen.name)
+
+
+async def _start_web_servers(start: _Start, app: Application) -> None:
+    for part in start.release.webs(app.name):   # one after the other: they share the mounts that are staged
+        await _start_web_server(start, app, part)
 
 
 async def _start_web_server(start: _Start, app: Application, part: str) -> None:

@@ -76,7 +76,7 @@ class Version:
     def as_live(self) -> Live:
         """The same, as the plan compares it."""
         return Live(
-            {app.name: LiveApp(app.slug, app.parts, app.running) for app in self.apps},
+            {app.name: LiveApp(app.slug, app.parts, app.running, app.instances) for app in self.apps},
             {item.name: LiveService(item.type, item.digest, item.ready_seconds) for item in self.services},
             self.routes,
         )

@@ -10,7 +10,9 @@ is lost later and cannot be put back, what is live goes on and `/status` says so
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -20,7 +22,7 @@ from types import MappingProxyType
 import structlog
 
 from deployd.engine.engine import Engine
-from deployd.engine.names import ASIDE, OUTBOUND, PUBLIC, ROLE, bridge_prefix, instance_labels
+from deployd.engine.names import ASIDE, OUTBOUND, PROJECT, PUBLIC, ROLE, bridge_prefix, instance_labels
 from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import ContainerSpec, Network
 from deployd.errors import DeployError
@@ -34,8 +36,13 @@ from deployd.upkeep.outbound_names import OutboundNames
 log = structlog.get_logger()
 
 ROUND_SECONDS = 10.0
+LOOK_EVERY = 6
+"""Rounds: whoever makes a container tells of it (`admit`), so that only what others did is found late."""
 NAMES_SECONDS = 5.0
 """Between two looks at which host names are to be asked."""
+MOST_OF_PROJECT = 40
+"""Different sets of rules of one project, in all its environments: the kernel takes a second for a hundred large ones.
+"""
 NO_NAMES: Names = MappingProxyType({})
 RESOLVERS = (Path("/etc/resolv.conf"), Path("/run/systemd/resolve/resolv.conf"))
 """Docker takes name servers of containers from the second when the first only names systemd's own."""
@@ -52,6 +59,8 @@ class Around:
     """{address of a container: what it may connect to}; others connect to whatever is public."""
     ruled: tuple[str, ...] = ()
     """Interfaces of the networks in which these are."""
+    greedy: tuple[str, ...] = ()
+    """Projects with more sets of rules than a project may have."""
 
 
 class FirewallManager:
@@ -72,10 +81,15 @@ class FirewallManager:
         self._trouble = ""
 
     def troubles(self) -> tuple[str, ...]:
-        return (self._trouble,) if self._trouble else ()
+        greedy = ", ".join(self._around.greedy)
+        more = f"{greedy}: more than {MOST_OF_PROJECT} different sets of outbound rules; further ones are closed"
+        return tuple(text for text in (self._trouble, more if greedy else "") if text)
 
-    async def ensure(self) -> bool:
+    async def ensure(self, *, look: bool = True) -> bool:
         """Have the wall up, or gone when the operator does without. Returns whether it had to be put.
+
+        Args:
+            look: Ask the engine what there is; else it is put as it was.
 
         Raises:
             FirewallNotKept: The kernel or this host does not take it.
@@ -85,11 +99,10 @@ class FirewallManager:
             return False
         async with self._turn:
             with suppress(DeployError):   # without Docker those that we know are kept, and all whose names are our own
-                self._around = await self._find_around()
+                self._around = await self._find_around() if look else self._around
             servers = await asyncio.to_thread(self._name_servers)
-            return await self._table.ensure(render_rules(
-                rules_of(self._settings, self._around, servers, self._names.addresses()),
-            ))
+            rules = rules_of(self._settings, self._around, servers, self._names.addresses())
+            return await self._table.ensure(await asyncio.to_thread(render_rules, rules))
 
     async def admit(self, specs: Iterable[ContainerSpec]) -> None:
         """Have the rules of containers in force that were created, and are not started yet.
@@ -114,22 +127,23 @@ class FirewallManager:
             await asyncio.Event().wait()
         async with asyncio.TaskGroup() as group:
             group.create_task(self._keep_names(), name="names of outbound rules")
+            rounds = itertools.count(1)
             while True:
                 await asyncio.sleep(ROUND_SECONDS)
-                if await self._put_contained():
+                if await self._put_contained(look=next(rounds) % LOOK_EVERY == 0):
                     log.warning("firewall_put_back", table=table_name(self._settings.instance))
 
     async def _keep_names(self) -> None:
         while True:
             await asyncio.sleep(NAMES_SECONDS)
             if await self._names.refresh({name for what in self._around.sources.values() for name in what.names}):
-                await self._put_contained()
+                await self._put_contained(look=False)
 
-    async def _put_contained(self) -> bool:
+    async def _put_contained(self, *, look: bool) -> bool:
         """Whether something of the table was missing that nobody had changed since."""
         before = self._around, self._names.addresses()
         try:
-            put = await self.ensure()
+            put = await self.ensure(look=look)
         except DeployError as error:
             self._trouble = f"{error.what}; containers may reach this host and private networks"
             log.error("firewall_not_kept", what=error.what, evidence=error.evidence, hint=error.hint)
@@ -148,7 +162,7 @@ class FirewallManager:
         prefix = bridge_prefix(self._settings.instance)
         return Around(
             tuple(sorted(item.bridge for item in networks if not item.bridge.startswith(prefix))), sources.addresses,
-            tuple(sorted(item.bridge for item in networks if item.name in sources.networks)),
+            tuple(sorted(item.bridge for item in networks if item.name in sources.networks)), sources.greedy,
         )
 
 
@@ -158,19 +172,27 @@ class Sources:
 
     addresses: Mapping[str, Outbound]
     networks: frozenset[str]
+    greedy: tuple[str, ...] = ()
 
 
 def sources_of(containers: Iterable[ContainerSeen]) -> Sources:
     """Pure. Of two at one address (a service, and the one that is to replace it) the one that runs counts."""
     addresses: dict[str, Outbound] = {}
     networks: set[str] = set()
+    sets: dict[str, set[Outbound]] = defaultdict(set)
+    greedy: set[str] = set()
     for item in sorted(containers, key=lambda item: (item.running, ASIDE not in item.name, item.name)):
-        what = _outbound_of(item.labels)
+        what, project = _outbound_of(item.labels), item.labels.get(PROJECT, "")
+        if what is not None and what not in sets[project] and len(sets[project]) >= MOST_OF_PROJECT:
+            what = CLOSED
+            greedy.add(project)
+        elif what is not None:
+            sets[project].add(what)
         for network, address in ({**item.own_addresses, **item.addresses}.items() if what is not None else ()):
             assert what is not None
             addresses[address] = what
             networks.add(network)
-    return Sources(addresses, frozenset(networks))
+    return Sources(addresses, frozenset(networks), tuple(sorted(greedy)))
 
 
 def _source_of(spec: ContainerSpec) -> tuple[str, Outbound | None] | None:

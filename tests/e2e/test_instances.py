@@ -10,6 +10,7 @@ import aiohttp
 import pytest
 from yarl import URL
 
+from deployd.environment.naming import machine_name
 from deployd.process import run
 from tests.support.developer import Developer, MakeDeveloper
 
@@ -88,6 +89,28 @@ async def many(me: Developer, subdomain: str, path: str = "/", count: int = 24) 
     return found
 
 
+async def pause(me: Developer) -> None:
+    path = f"/api/v1/projects/{me.project}/environments/{machine_name('main')}/pause"
+    async with me.daemon.session() as session, asyncio.timeout(60):
+        async with session.post(path, json={}) as answer:
+            number = (await answer.json())["id"]
+        state = ""
+        while state != "success":
+            async with session.get(f"/api/v1/activities/{number}") as answer:
+                state = (await answer.json())["state"]
+            assert state != "failed"
+            await asyncio.sleep(0.1)
+
+
+async def all_containers(me: Developer, part: str) -> list[str]:
+    """Of a part, whether they run or not."""
+    listed = await run(
+        "docker", "ps", "--all", "--quiet", "--filter", f"label=deployd={me.daemon.instance}",
+        "--filter", f"label=deployd.project={me.project}", "--filter", f"label=deployd.part={part}",
+    )
+    return listed.text.split()
+
+
 async def containers(me: Developer, role: str) -> dict[str, str]:
     """{part: container} of those that run."""
     listed = await run(
@@ -133,8 +156,21 @@ async def test_several_instances_serve_one_fails_and_the_others_go_on(developer:
             await asyncio.sleep(0.2)
     assert set(await containers(me, "app")) == set(running)
 
+    await pause(me)
+    gone = [*await all_containers(me, "back.2"), *(await all_containers(me, "back.3"))[:1]]
+    await run("docker", "rm", "--force", *gone)
+    woken = await many(me, "back")
+    assert {status for status, _ in woken} == {200}
+    assert len(woken) == 3, "they wake together, and what somebody removed is made again"
+
     await me.write({".deployd.yaml": "instances: {back: 1}\n"})
-    pushed = await me.push()
+    async with asyncio.TaskGroup() as group:
+        pushing = group.create_task(me.push())
+        asked = Counter[tuple[int, str]]()
+        while not pushing.done():
+            asked += await many(me, "", "/back", count=5)
+    pushed = pushing.result()
+    assert {status for status, _ in asked} == {200}, "one application asks another while both are replaced"
     told = "\n".join(pushed.lines)
     assert pushed.deployed, told
     assert "1 instance, 3 before" in told

@@ -132,3 +132,14 @@ def test_how_long_a_service_took_makes_no_other_version_of_it() -> None:
 def test_what_is_to_be_built_anew_says_so() -> None:
     (planned,) = make_plan([replace(APP, slug_exists=False, anew=True)], [DB], ROUTES, LIVE).apps
     assert (planned.action, planned.why) == ("build", "asked for, with an empty cache")
+
+
+def test_another_number_of_instances_is_said_and_builds_nothing() -> None:
+    app = WantedApp("app", SlugKey("a" * 64), PARTS, True, "r", instances=3)
+    live = Live({"app": LiveApp(app.slug, PARTS, "r")}, {})
+    plan = make_plan((app,), (), (), live)
+    assert plan.instances == ("app: 3 instances, 1 before",)
+    assert [item.action for item in plan.apps] == ["reuse"]
+    assert not plan.run_deploy_hook
+    assert make_plan((replace(app, instances=1),), (), (), live).instances == ()
+    assert make_plan((app,), (), (), NOTHING_LIVE).instances == ("app: 3 instances",)

@@ -13,8 +13,9 @@ from deployd.project.findings.spelling import shown
 from deployd.project.model.container import FirewallRule
 from deployd.project.yaml.nodes import ListNode
 
-MOST_RULES, MOST_ITEMS = 100, 500
-"""Rules of an instance; addresses, names or ports of a rule."""
+MOST_RULES, MOST_ITEMS, MOST_IN_ALL = 50, 200, 200
+"""Rules of an instance; addresses, names or ports of a rule; addresses and names of all its rules. The kernel is told
+all rules of all projects whenever one changes."""
 SMTP = 25
 
 FIREWALL = Table(
@@ -48,7 +49,13 @@ def read_firewall(field: Field | None) -> tuple[FirewallRule, ...] | None:
     if outbound is None:
         return None
     items = _bounded(outbound, MOST_RULES, "rules")
-    return tuple(rule for item in items if (rule := _rule(item)) is not None)
+    rules = tuple(rule for item in items if (rule := _rule(item)) is not None)
+    count = sum(len(rule.ips) + len(rule.domains) for rule in rules)
+    if count > MOST_IN_ALL:
+        outbound.wrong("too-large", f"the rules name {count:,} addresses and hosts, at most {MOST_IN_ALL} are allowed",
+                       "write networks in place of their addresses")
+        return None
+    return rules
 
 
 def _rule(field: Field) -> FirewallRule | None:

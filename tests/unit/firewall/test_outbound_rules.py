@@ -80,3 +80,13 @@ def test_what_is_private_is_closed_before_any_rule_is_asked() -> None:
     text = render_rules(FirewallRules("t", ("dp*",), RouterPorts("0.0.0.0", (80,)), sources={"10.208.0.40": MANY}))
     [*_, elsewhere] = text.partition("chain elsewhere {")[2].partition("}")[0].split("jump closed")
     assert elsewhere.split() == ["jump", "outside", "jump", "by_rules"]
+
+
+def test_each_name_has_its_share_of_the_addresses_and_the_newest_stay() -> None:
+    names = tuple(f"n{number}.example" for number in range(200))
+    rule = FirewallRule("tcp", (), names, (443,))
+    newest_first = tuple(ip_address(f"203.{second}.0.{2 * first}") for second in (9, 1) for first in range(5))
+    [line, _] = chain_lines(Outbound((rule,)), dict.fromkeys(names, newest_first))
+    assert line.count("/32") == 5
+    assert "203.9.0.8/32" in line
+    assert "203.1." not in line

@@ -137,7 +137,8 @@ def test_the_flavor_is_that_of_the_runtime() -> None:
     ("domains: ['https://example.com/']", "bad-name"), ("domains: [localhost]", "bad-name"),
     ("domains: [192.0.2.7]", "bad-name"), ("domains: ['a;accept.example']", "bad-name"), ("domains: []", "empty-rule"),
     ("ips: []", "empty-rule"), ("ports: [25]", "not-honoured"), ("protocol: udp, ports: [53]", "not-allowed"),
-    ("ports: [" + "443, " * 501 + "]", "too-large"),
+    ("ports: [" + "443, " * 201 + "]", "too-large"),
+    ("domains: [" + "a.example, " * 150 + "]}, {ips: [" + "192.0.2.1, " * 51 + "]", "too-large"),
 ])
 def test_a_rule_of_the_firewall_names_what_can_be_kept(rule: str, code: str) -> None:
     result = read_project(DictTree({".platform.app.yaml": f"name: app\ntype: php:8.4\nweb: {{locations: {{/: {{root: x}}}}}}\nfirewall: {{outbound: [{{{rule}}}]}}\n"}))

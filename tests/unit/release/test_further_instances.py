@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -18,6 +19,7 @@ from deployd.release.applications.instance_count import instances_of
 from deployd.release.fingerprint import live_containers, out_of_balance, routes_origin
 from deployd.release.release import Release
 from deployd.release.version import AppVersion, Version
+from deployd.release.version_removal import in_order_of_removal
 from deployd.settings import ProjectSettings, Settings
 from deployd.upkeep.survey import missing_parts
 from tests.doubles.engine import EngineDouble
@@ -130,3 +132,15 @@ def test_of_one_environment_all_names_are_its_own() -> None:
     release = Release("deployd", PROJECT, key, "main", VERSION)
     names = {release.container(role, part) for role, part in EVERY}
     assert len(names) == len(EVERY)
+
+
+def test_who_asks_others_ends_before_them() -> None:
+    began = datetime(2026, 1, 1, tzinfo=UTC)
+    engine = EngineDouble()
+    webs = [
+        engine.add(part, {ROLE: "web", PART: part}, started_at=began + timedelta(seconds=number))
+        for number, part in enumerate(("database-api", "shop", "shop.2", "front"))
+    ]
+    assert [[item.name for item in group] for group in in_order_of_removal(webs)] == [
+        ["front"], ["shop", "shop.2"], ["database-api"],
+    ]

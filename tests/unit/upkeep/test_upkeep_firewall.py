@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from deployd.engine.docker.read import read_network
-from deployd.engine.names import OUTBOUND, PUBLIC, ROLE, bridge_name, bridge_prefix
+from deployd.engine.names import OUTBOUND, PROJECT, PUBLIC, ROLE, bridge_name, bridge_prefix
 from deployd.engine.specs import ContainerSpec, Network
 from deployd.firewall.kernel_table import FirewallNotKept, KernelTable
 from deployd.firewall.outbound import CLOSED, Outbound, encode_outbound
@@ -20,7 +20,15 @@ from deployd.firewall.rules import parse_name_servers, render_rules, table_name
 from deployd.project.model import FirewallRule
 from deployd.public_addresses import Address
 from deployd.settings import Settings
-from deployd.upkeep.firewall import NAMES_SECONDS, ROUND_SECONDS, Around, FirewallManager, rules_of, sources_of
+from deployd.upkeep.firewall import (
+    MOST_OF_PROJECT,
+    NAMES_SECONDS,
+    ROUND_SECONDS,
+    Around,
+    FirewallManager,
+    rules_of,
+    sources_of,
+)
 from deployd.upkeep.outbound_names import OutboundNames
 from tests.doubles.engine import EngineDouble
 
@@ -190,7 +198,7 @@ class Names(OutboundNames):
         self.answers: dict[str, str] = {"api.example": "203.0.113.7"}
         super().__init__(folder / "names.json", (), self.ask_double)
 
-    async def ask_double(self, name: str) -> Sequence[Address]:
+    async def ask_double(self, name: str, answered: bool) -> Sequence[Address]:
         return [ip_address(self.answers[name])]
 
 
@@ -258,3 +266,20 @@ async def test_a_name_that_moves_is_followed_and_is_no_attack(tmp_path: Path) ->
             assert "203.0.113.99/32" in table.put[-1]
             rounds.cancel()
     assert "firewall_put_back" not in str(told)
+
+
+def test_a_project_with_too_many_sets_of_rules_closes_its_own_and_nobody_elses() -> None:
+    def engine_of(project: str, count: int) -> EngineDouble:
+        engine = EngineDouble()
+        for number in range(count):
+            rules = Outbound((FirewallRule(ips=(f"192.0.2.{number}/32",)),))
+            labels = {ROLE: "web", PROJECT: project, OUTBOUND: encode_outbound(rules)}
+            engine.add(f"{project}{number:03}", labels, f"10.208.{len(project)}.{number}", "n")
+        return engine
+
+    greedy, other = engine_of("greedy", MOST_OF_PROJECT + 2), engine_of("other", 3)
+    found = sources_of([*greedy.there.values(), *other.there.values()])
+    closed = {address for address, what in found.addresses.items() if what == CLOSED}
+    assert len(closed) == 2
+    assert all(address.startswith("10.208.6.") for address in closed)
+    assert found.greedy == ("greedy",)
