@@ -1,4 +1,4 @@
-"""MySQL of Oracle's, MongoDB's protocol and ClickHouse, real: with a client in an application container, over a restart."""
+"""MySQL of Oracle's, MongoDB's protocol and ClickHouse, real: a client in an application container, over a restart."""
 
 import json
 from dataclasses import replace
