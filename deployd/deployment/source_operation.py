@@ -226,7 +226,7 @@ async def _run(
     there = await host.engine.container(name)
     goes_on = there is not None
     if there is None:
-        await asyncio.to_thread(_make_cache, host.places.cache(deployment.project.id), cloned.uid)
+        await asyncio.to_thread(_make_cache, host.places.cache(deployment.project.id, deployment.zone), cloned.uid)
         await host.engine.ensure_network(build_network(deployment))
         there = await host.engine.ensure_container(
             await _spec(deployment, host, app, image, cloned, name, scripts, folder))
@@ -298,7 +298,7 @@ async def _spec(
         binds=(
             Bind(str(_folder(deployment, host) / "app"), APP_FOLDER),
             Bind(str(_folder(deployment, host) / "out"), OUT_FOLDER),
-            Bind(str(host.places.cache(project.id)), CACHE_FOLDER),
+            Bind(str(host.places.cache(project.id, deployment.zone)), CACHE_FOLDER),
             Bind(str(folder), SCRIPTS_FOLDER),
             *identity_binds(await ensure_identity(folder.parent, cloned.uid)),
             *await trust_binds(host.settings.state, STORE if trust else None, runtime_of(app)),
