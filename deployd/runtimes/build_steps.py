@@ -17,6 +17,7 @@ from deployd.runtimes.installing import ONLY_PACKAGES, global_dependencies, inst
 from deployd.runtimes.known import KNOWN, runtime_of
 from deployd.runtimes.magento.program import is_recipe_alone, with_recipe
 from deployd.runtimes.magento.stages import optimizes_later, recipe_stages
+from deployd.runtimes.nodejs import default as npm
 from deployd.runtimes.php import QUICK_OPTIONS, composer
 from deployd.runtimes.runtime import BuildStep
 from deployd.runtimes.stack import look_beside
@@ -73,7 +74,7 @@ def _flavor(app: Application) -> Iterator[Stage]:
         yield from installing(install, step, only)
     elif flavor is not None:
         step, = _at(app, [flavor()], "build.flavor", "build")
-        yield from installing(install, step, "")
+        yield from installing(install if flavor is npm else None, step, "")
     elif app.build.flavor != "none":
         step = _cannot(f"the build flavor {app.build.flavor}", "set `build.flavor: none` and build in the build hook")
         yield Stage(step.title, (step,))
