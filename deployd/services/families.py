@@ -10,6 +10,7 @@ from deployd.project.model import Service
 from deployd.project.offered.services import WITHOUT_CONTAINER
 from deployd.services import rabbitmq
 from deployd.services.family import Family
+from deployd.services.kafka import Kafka
 from deployd.services.mariadb import MariaDb
 from deployd.services.postgresql import PostgreSql
 from deployd.services.redis import Redis
@@ -24,6 +25,7 @@ FAMILIES: Mapping[str, Family] = {
     "valkey-persistent": Redis("valkey", persistent=True),
     "rabbitmq": rabbitmq.RabbitMq(),
     "opensearch": Search("opensearch"),
+    "kafka": Kafka(),
 }
 SECRET_FORMS: Mapping[str, str] = {"password": "{}", **rabbitmq.SECRET_FORMS}
 """{name: how the file with the secret `root` is written}. Of each service there are all: after a start of the host its

@@ -15,31 +15,35 @@ from pathlib import Path
 from maven import copy_jars
 
 HERE = Path(__file__).parent
-MODULES = (
-    "aggs-matrix-stats-client", "analysis-common", "geo", "ingest-common", "lang-expression", "lang-mustache-client",
-    "lang-painless", "mapper-extras-client", "parent-join-client", "percolator-client", "rank-eval-client",
-    "reindex-client", "search-pipeline-common", "transport-netty4-client",
+CLIENTS = (
+    "aggs-matrix-stats-client", "lang-mustache-client", "mapper-extras-client", "parent-join-client",
+    "percolator-client", "rank-eval-client", "reindex-client", "transport-netty4-client",
 )
+OTHERS = ("analysis-common", "geo", "ingest-common", "lang-expression", "lang-painless", "search-pipeline-common")
 SINCE = {"search-pipeline-common": (2, 9), "geo": (2, 0)}
-PLUGINS = {"analysis-icu": "lucene-analysis-icu", "analysis-phonetic": "lucene-analysis-phonetic"}
+OF_OPENSEARCH = frozenset(SINCE)
+# The makers of Elasticsearch publish its clients' modules only; somebody else does the others.
+GROUPS = {"opensearch": ("org.opensearch.plugin",) * 2,
+          "elasticsearch": ("org.elasticsearch.plugin", "org.codelibs.elasticsearch.module")}
+PLUGINS = {"analysis-icu": "icu", "analysis-phonetic": "phonetic"}
 # What a module may do is bounded by its container, and by nothing finer.
 POLICY = "grant {\n  permission java.security.AllPermission;\n};\n"
 NATIVE = {"jna": r"com/sun/jna/linux-x86-64/(libjnidispatch\.so)", "zstd-jni": r"linux/amd64/(libzstd-jni.*\.so)"}
 
 
 def main(engine: str, version: str, log4j: str, lucene: str, folder: Path) -> None:
-    numbers = tuple(int(part) for part in version.split(".")[:2])
-    names = [name for name in MODULES if numbers >= SINCE.get(name, (0, 0))]
-    group, lib = f"org.{engine}", folder / "lib"
-    agent = [(group, f"{engine}-agent-bootstrap", version)] if numbers >= (3, 0) else []
+    groups, lib = modules_of(engine, version), folder / "lib"
+    analysis = "lucene-analysis" if newer(lucene, (9, 0)) else "lucene-analyzers"
     jars = copy_jars({
-        "lib": [(group, engine, version), (group, f"{engine}-plugin-classloader", version), *agent,
-                ("org.apache.logging.log4j", "log4j-core", log4j)],
-        **{name: [(f"{group}.plugin", name, version)] for name in names},
-        **{name: [("org.apache.lucene", artifact, lucene)] for name, artifact in PLUGINS.items()},
+        "lib": [*core_of(engine, version), ("org.apache.logging.log4j", "log4j-core", log4j)],
+        **{name: [(group, name, version)] for name, group in groups.items()},
+        **{name: [("org.apache.lucene", f"{analysis}-{what}", lucene)] for name, what in PLUGINS.items()},
     })
     move(jars["lib"], lib)
-    for name in names:
+    if engine == "elasticsearch":
+        loader = compile_plugin("classloader", lib, lib, engine)
+        loader.rename(lib / f"elasticsearch-plugin-classloader-{version}.jar")
+    for name in groups:
         own = folder / "modules" / name.removesuffix("-client")
         move(jars[name], own, lib)
         describe(own, own / f"{name}-{version}.jar", engine, version)
@@ -48,6 +52,25 @@ def main(engine: str, version: str, log4j: str, lucene: str, folder: Path) -> No
         move(jars.get(name), own, lib)
         describe(own, compile_plugin(name, own, lib, engine), engine, version)
     unpack_native(lib)
+
+
+def core_of(engine: str, version: str) -> list[tuple[str, str, str]]:
+    names = [engine]
+    if engine == "opensearch":
+        names += ["opensearch-plugin-classloader", *(["opensearch-agent-bootstrap"] if newer(version, (3, 0)) else [])]
+    return [(f"org.{engine}", name, version) for name in names]
+
+
+def modules_of(engine: str, version: str) -> dict[str, str]:
+    """{name: group}"""
+    clients, others = GROUPS[engine]
+    names = [name for name in OTHERS if newer(version, SINCE.get(name, (0, 0)))]
+    there = [name for name in names if engine == "opensearch" or name not in OF_OPENSEARCH]
+    return {**dict.fromkeys(CLIENTS, clients), **dict.fromkeys(there, others)}
+
+
+def newer(version: str, than: tuple[int, int]) -> bool:
+    return tuple(int(part) for part in version.split(".")[:2]) >= than
 
 
 def move(jars: Path | None, folder: Path, lib: Path | None = None) -> None:
@@ -77,9 +100,10 @@ def describe(folder: Path, jar: Path, engine: str, version: str) -> None:
 
 
 def compile_plugin(name: str, folder: Path, lib: Path, engine: str) -> Path:
-    """Its jar. `any.Settings` in a source is the class of that name of the engine, whose packages change with versions."""
+    """Its jar. `any.Settings` in a source is the engine's class of that name: packages change with versions."""
     made, classes = Path("/build") / name, classes_of(lib, engine)
-    sources = [*(HERE / "plugins" / name).glob("*.java"), *([HERE / "plugins/Factories.java"] if name in PLUGINS else [])]
+    shared = [HERE / "plugins/Factories.java"] if name in PLUGINS else []
+    sources = [*(HERE / "plugins" / name).glob("*.java"), *shared]
     (made / "classes").mkdir(parents=True)
     for source in sources:
         text = re.sub(r"\bany\.(\w+)", lambda found: classes[found[1]], source.read_text())

@@ -28,7 +28,7 @@ EXAMPLE_KEYS = {
 DEFAULTS = {
     "mariadb": ("mysql", "main"), "postgresql": ("postgresql", "main"), "redis": ("redis", None),
     "redis-persistent": ("redis", None), "valkey": ("valkey", None), "valkey-persistent": ("valkey", None),
-    "rabbitmq": ("rabbitmq", None), "opensearch": ("opensearch", None),
+    "rabbitmq": ("rabbitmq", None), "opensearch": ("opensearch", None), "kafka": ("kafka", None),
 }
 
 
@@ -77,7 +77,7 @@ def test_parts_hold_no_secret_and_are_the_same_each_time(kind):
 @pytest.mark.parametrize(("kind", "user", "scheme", "port"), [
     ("mariadb", "user", "mysql", 3306), ("postgresql", "main", "pgsql", 5432), ("redis", None, "redis", 6379),
     ("redis-persistent", None, "redis", 6379), ("valkey", None, "valkey", 6379), ("rabbitmq", "guest", "amqp", 5672),
-    ("opensearch", None, "http", 9200),
+    ("opensearch", None, "http", 9200), ("kafka", None, "kafka", 9092),
 ])
 def test_a_relationship_object_has_all_keys_of_the_public_example(kind, user, scheme, port):
     it = service(kind)
@@ -98,7 +98,7 @@ def test_a_relationship_object_has_all_keys_of_the_public_example(kind, user, sc
 @pytest.mark.parametrize(("kind", "there"), [
     ("mariadb", "/var/lib/mysql"), ("postgresql", "/var/lib/postgresql/data"), ("rabbitmq", "/var/lib/rabbitmq"),
     ("redis-persistent", "/data"), ("valkey-persistent", "/data"), ("redis", None), ("valkey", None),
-    ("opensearch", "/usr/share/opensearch/data"),
+    ("opensearch", "/usr/share/opensearch/data"), ("kafka", "/var/lib/kafka/data"),
 ])
 def test_data_lie_where_the_official_images_have_them(kind, there):
     assert family_of(service(kind)).parts(service(kind), memory_mb=512).volume_path == there
