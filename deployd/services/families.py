@@ -15,6 +15,7 @@ from deployd.services.mariadb import MariaDb
 from deployd.services.postgresql import PostgreSql
 from deployd.services.redis import Redis
 from deployd.services.search import Search
+from deployd.services.solr import Solr
 
 FAMILIES: Mapping[str, Family] = {
     "mariadb": MariaDb(),
@@ -25,6 +26,8 @@ FAMILIES: Mapping[str, Family] = {
     "valkey-persistent": Redis("valkey", persistent=True),
     "rabbitmq": rabbitmq.RabbitMq(),
     "opensearch": Search("opensearch"),
+    "elasticsearch": Search("elasticsearch"),
+    "solr": Solr(),
     "kafka": Kafka(),
 }
 SECRET_FORMS: Mapping[str, str] = {"password": "{}", **rabbitmq.SECRET_FORMS}

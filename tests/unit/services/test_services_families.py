@@ -29,6 +29,7 @@ DEFAULTS = {
     "mariadb": ("mysql", "main"), "postgresql": ("postgresql", "main"), "redis": ("redis", None),
     "redis-persistent": ("redis", None), "valkey": ("valkey", None), "valkey-persistent": ("valkey", None),
     "rabbitmq": ("rabbitmq", None), "opensearch": ("opensearch", None), "kafka": ("kafka", None),
+    "elasticsearch": ("elasticsearch", None), "solr": ("solr", "collection1"),
 }
 
 
@@ -78,6 +79,7 @@ def test_parts_hold_no_secret_and_are_the_same_each_time(kind):
     ("mariadb", "user", "mysql", 3306), ("postgresql", "main", "pgsql", 5432), ("redis", None, "redis", 6379),
     ("redis-persistent", None, "redis", 6379), ("valkey", None, "valkey", 6379), ("rabbitmq", "guest", "amqp", 5672),
     ("opensearch", None, "http", 9200), ("kafka", None, "kafka", 9092),
+    ("elasticsearch", None, "http", 9200),
 ])
 def test_a_relationship_object_has_all_keys_of_the_public_example(kind, user, scheme, port):
     it = service(kind)
@@ -99,6 +101,7 @@ def test_a_relationship_object_has_all_keys_of_the_public_example(kind, user, sc
     ("mariadb", "/var/lib/mysql"), ("postgresql", "/var/lib/postgresql/data"), ("rabbitmq", "/var/lib/rabbitmq"),
     ("redis-persistent", "/data"), ("valkey-persistent", "/data"), ("redis", None), ("valkey", None),
     ("opensearch", "/usr/share/opensearch/data"), ("kafka", "/var/lib/kafka/data"),
+    ("elasticsearch", "/usr/share/elasticsearch/data"),
 ])
 def test_data_lie_where_the_official_images_have_them(kind, there):
     assert family_of(service(kind)).parts(service(kind), memory_mb=512).volume_path == there
