@@ -21,6 +21,7 @@ from deployd.services.oracle_mysql import OracleMySql
 from deployd.services.postgresql import PostgreSql
 from deployd.services.redis import Redis
 from deployd.services.search import Search
+from deployd.services.solr import Solr
 from deployd.services.varnish import Varnish
 from deployd.services.vault import Vault
 
@@ -37,6 +38,8 @@ FAMILIES: Mapping[str, Family] = {
     "memcached": Memcached(),
     "varnish": _VARNISH,
     "opensearch": Search("opensearch"),
+    "elasticsearch": Search("elasticsearch"),
+    "solr": Solr(),
     "kafka": Kafka(),
     "clickhouse": ClickHouse(),
     "influxdb": InfluxDb(),

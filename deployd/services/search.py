@@ -22,6 +22,7 @@ from deployd.services.family import (
     health,
     memory_folder,
 )
+from deployd.services.local_http import answers
 from deployd.services.search_answers import PORT, look_at_plugins, look_at_shards
 
 ASKS_FOR_PASSWORD = "deployd"
@@ -30,10 +31,6 @@ BESIDE_HEAP_MB = 350
 """Classes, compiled code, threads and buffers."""
 MOST_HEAP_MB = 31_744
 """Beyond it every reference takes twice as much."""
-ANSWERS = f"""\
-exec 3<>/dev/tcp/127.0.0.1/{PORT} || exit 1
-printf 'GET / HTTP/1.0\\r\\n\\r\\n' >&3; read -r -t 10 line <&3
-case "$line" in *' 200 '*|*' 401 '*) ;; *) exit 1 ;; esac"""
 KEEP_USERS = """\
 cat > "$1/.deployd-users" && chmod 644 "$1/.deployd-users" && mv "$1/.deployd-users" "$1/deployd-users\""""
 
@@ -52,7 +49,7 @@ class Search:
         return Parts(
             usual_seconds=20.0,
             port=PORT,
-            health=health(f"({ANSWERS})", "bash"),
+            health=health(answers(PORT, "/", (200, 401)), "bash"),
             command=(self.engine, *_settings()),
             environment={
                 f"{'OPENSEARCH' if self.engine == 'opensearch' else 'ES'}_JAVA_OPTS": f"-Xms{heap_mb}m -Xmx{heap_mb}m",

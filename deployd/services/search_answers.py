@@ -2,19 +2,14 @@
 
 from __future__ import annotations
 
-import json
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from deployd.errors import DeployError
 from deployd.project.model import Service
 from deployd.services.family import Execute
+from deployd.services.local_http import ask
 
 PORT = 9200
-# In bash, because an image need not have an HTTP client. The first line that it reads is user and password, or empty.
-ASK = f"""\
-read -r login; exec 3<>/dev/tcp/127.0.0.1/{PORT} || exit 1
-printf 'GET %s HTTP/1.0\\r\\n' "$1" >&3; [ -z "$login" ] || printf 'Authorization: Basic %s\\r\\n' "$login" >&3
-printf 'Connection: close\\r\\n\\r\\n' >&3; cat <&3"""
 HEALTH_PATH = "/_cluster/health?wait_for_status=yellow&timeout=40s"
 SHARDS_PATH = "/_cluster/allocation/explain"
 PLUGINS_PATH = "/_nodes/_local/plugins?filter_path=nodes.*.plugins.name,nodes.*.modules.name"
@@ -43,7 +38,7 @@ async def look_at_plugins(execute: Execute, service: Service, needed: frozenset[
     """
     if not needed:
         return
-    status, answer = await _ask(execute, PLUGINS_PATH, login)
+    status, answer = await ask(execute, PORT, PLUGINS_PATH, login)
     if status != 200:
         raise PluginNotThere(
             f"{service.name} ({service.type}) does not say which plugins it has: it answers with status {status}",
@@ -65,10 +60,10 @@ async def look_at_shards(execute: Execute, service: Service, login: str) -> None
     Raises:
         SearchIsRed: It stays so.
     """
-    status, answer = await _ask(execute, HEALTH_PATH, login)
+    status, answer = await ask(execute, PORT, HEALTH_PATH, login)
     if status == 200 and answer.get("status") in ("green", "yellow"):
         return
-    _, why = await _ask(execute, SHARDS_PATH, login)
+    _, why = await ask(execute, PORT, SHARDS_PATH, login)
     shown = [f"{key}: {why[key]}" for key in ("index", "current_state", "allocate_explanation") if key in why]
     parts = answer.get("unassigned_shards", "some")
     raise SearchIsRed(
@@ -77,15 +72,3 @@ async def look_at_shards(execute: Execute, service: Service, login: str) -> None
         hint="free disk if the host is full; else remove the index that is named (`curl -X DELETE` in a shell of the "
              "application) and index again",
     )
-
-
-async def _ask(execute: Execute, path: str, login: str) -> tuple[int, Any]:
-    """(status, JSON) that the engine answers; 0 and nothing when it is no answer."""
-    answer = await execute(("bash", "-c", ASK, "bash", path), f"{login}\n".encode())
-    head, _, body = answer.partition(b"\r\n\r\n")
-    words = head.split(maxsplit=2)
-    status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
-    try:
-        return status, json.loads(body)
-    except ValueError:
-        return status, {}

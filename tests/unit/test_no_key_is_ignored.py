@@ -83,11 +83,11 @@ def test_a_runtime_that_answers_without_a_start_command_has_one_of_ours() -> Non
 
 
 def test_a_service_that_cannot_be_run_is_refused_before_the_push_is_accepted() -> None:
-    tree = DictTree({APP: PHP, SERVICES: "search:\n    type: solr:9.9\n    disk: 512\n"})
+    tree = DictTree({APP: PHP, SERVICES: "search:\n    type: elasticsearch-enterprise:9.3\n    disk: 512\n"})
     assert read_project(tree).config is not None
     (error,) = read_project(tree, runnable=RUNNABLE).errors
     assert (error.code, str(error.place)) == ("not-supported", f"{SERVICES}:2:5")
-    assert "`solr`" in error.what
+    assert "`elasticsearch-enterprise`" in error.what
     assert "`mariadb`" in error.hint
 
 

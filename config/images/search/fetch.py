@@ -41,7 +41,8 @@ def main(engine: str, version: str, log4j: str, lucene: str, folder: Path) -> No
     })
     move(jars["lib"], lib)
     if engine == "elasticsearch":
-        compile_plugin("classloader", lib, lib, engine)
+        loader = compile_plugin("classloader", lib, lib, engine)
+        loader.rename(lib / f"elasticsearch-plugin-classloader-{version}.jar")
     for name in groups:
         own = folder / "modules" / name.removesuffix("-client")
         move(jars[name], own, lib)

@@ -32,6 +32,7 @@ DEFAULTS = {
     "oracle-mysql": ("mysql", "main"), "opensearch": ("opensearch", None), "kafka": ("kafka", None),
     "mongodb": ("mongodb", "main"), "mongodb-enterprise": ("mongodb", "main"), "influxdb": ("influxdb", None),
     "clickhouse": ("clickhouse", "main"), "vault-kms": ("sign", None),
+    "elasticsearch": ("elasticsearch", None), "solr": ("solr", "collection1"),
 }
 
 
@@ -82,6 +83,7 @@ def test_parts_hold_no_secret_and_are_the_same_each_time(kind):
     ("redis-persistent", None, "redis", 6379), ("valkey", None, "valkey", 6379), ("rabbitmq", "guest", "amqp", 5672),
     ("oracle-mysql", "user", "mysql", 3306), ("opensearch", None, "http", 9200), ("kafka", None, "kafka", 9092),
     ("mongodb", "main", "mongodb", 27017), ("influxdb", "admin", "http", 8086), ("clickhouse", "main", "http", 9000),
+    ("elasticsearch", None, "http", 9200),
 ])
 def test_a_relationship_object_has_all_keys_of_the_public_example(kind, user, scheme, port):
     it = service(kind)
@@ -104,7 +106,7 @@ def test_a_relationship_object_has_all_keys_of_the_public_example(kind, user, sc
     ("redis-persistent", "/data"), ("valkey-persistent", "/data"), ("redis", None), ("valkey", None),
     ("oracle-mysql", "/var/lib/mysql"), ("opensearch", "/usr/share/opensearch/data"), ("kafka", "/var/lib/kafka/data"),
     ("mongodb", "/data/db"), ("influxdb", "/var/lib/influxdb"), ("clickhouse", "/var/lib/clickhouse"),
-    ("vault-kms", "/vault/file"),
+    ("vault-kms", "/vault/file"), ("elasticsearch", "/usr/share/elasticsearch/data"),
 ])
 def test_data_lie_where_the_official_images_have_them(kind, there):
     assert family_of(service(kind)).parts(service(kind), memory_mb=512).volume_path == there

@@ -1,5 +1,7 @@
 package org.elasticsearch.plugins;
 
+import java.security.AccessController;
+import java.security.PrivilegedAction;
 import java.util.Collections;
 import java.util.List;
 
@@ -13,7 +15,10 @@ public class ExtendedPluginsClassLoader extends ClassLoader {
     }
 
     public static ExtendedPluginsClassLoader create(ClassLoader parent, List<ClassLoader> extended) {
-        return new ExtendedPluginsClassLoader(parent, extended);
+        // Its caller may not make one; this jar, by its name, may.
+        return AccessController.doPrivileged(
+            (PrivilegedAction<ExtendedPluginsClassLoader>) () -> new ExtendedPluginsClassLoader(parent, extended)
+        );
     }
 
     @Override
