@@ -9,10 +9,13 @@ from deployd.errors import DeployError
 from deployd.project.model import Service
 from deployd.project.offered.services import WITHOUT_CONTAINER
 from deployd.services import rabbitmq
+from deployd.services.chrome_headless import ChromeHeadless
 from deployd.services.family import Family
 from deployd.services.front import Front
+from deployd.services.gotenberg import Gotenberg
 from deployd.services.mariadb import MariaDb
 from deployd.services.memcached import Memcached
+from deployd.services.mercure import Mercure
 from deployd.services.postgresql import PostgreSql
 from deployd.services.redis import Redis
 from deployd.services.varnish import Varnish
@@ -28,6 +31,9 @@ FAMILIES: Mapping[str, Family] = {
     "rabbitmq": rabbitmq.RabbitMq(),
     "memcached": Memcached(),
     "varnish": _VARNISH,
+    "chrome-headless": ChromeHeadless(),
+    "gotenberg": Gotenberg(),
+    "mercure": Mercure(),
 }
 FRONTS: Mapping[str, Front] = {"varnish": _VARNISH}
 """Those that stand before applications."""

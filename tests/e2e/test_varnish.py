@@ -38,7 +38,10 @@ CACHED = SERVER.replace("        self.end_headers()\n", """\
 
     def log_message""").replace("import os\n", "import base64, json, os, socket\n")
 SERVICES = """\
-front: {type: 'varnish:7.7', relationships: {shop: 'app:http'}, configuration: {vcl: !include {type: string, path: config.vcl}}}
+front:
+  type: varnish:7.7
+  relationships: {shop: 'app:http'}
+  configuration: {vcl: !include {type: string, path: config.vcl}}
 memory: {type: 'memcached:1.6'}
 files: {type: 'network-storage:1.0', disk: 256}
 """

@@ -29,6 +29,7 @@ DEFAULTS = {
     "mariadb": ("mysql", "main"), "postgresql": ("postgresql", "main"), "redis": ("redis", None),
     "redis-persistent": ("redis", None), "valkey": ("valkey", None), "valkey-persistent": ("valkey", None),
     "rabbitmq": ("rabbitmq", None), "memcached": ("memcached", None), "varnish": ("http", None),
+    "chrome-headless": ("http", None), "gotenberg": ("http", None), "mercure": ("mercure", None),
 }
 
 
