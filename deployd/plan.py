@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from deployd.ids import SlugKey
+from deployd.project.offered.services import SERVICE_TYPES, WITHOUT_CONTAINER
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +87,8 @@ class Live:
     """URLs."""
 
 
+WITHOUT_FORMAT = WITHOUT_CONTAINER | {name for name, known in SERVICE_TYPES.items() if known.least_disk_mb is None}
+"""Kinds of services whose versions have no data of their own."""
 FILES_GIVEN_A_SECOND = 20_000
 """Of a disk that has to be read; what is in memory goes four times faster."""
 
@@ -194,6 +197,8 @@ def _plan_services(services: Sequence[WantedService], live: Live) -> Iterator[Pl
             yield PlannedService(service.name, "create", service.type)
         elif before.digest == service.digest:
             yield PlannedService(service.name, "keep", "unchanged")
+        elif before.type != service.type and _kind(before.type) == _kind(service.type) in WITHOUT_CONTAINER:
+            yield PlannedService(service.name, "keep", "a folder of the host, the same for every version")
         elif before.type != service.type:
             yield PlannedService(service.name, "recreate", f"{before.type} becomes {service.type}, data kept")
         else:
@@ -261,9 +266,13 @@ def _refusals(services: Sequence[WantedService], live: Live) -> Iterator[str]:
         if old_kind != new_kind:
             yield (f"the service {service.name} cannot change from {before.type} to {service.type} and keep its data: "
                    "give the new one a new name")
-        elif _numbers(new_version) < _numbers(old_version):
+        elif _numbers(new_version) < _numbers(old_version) and new_kind not in WITHOUT_FORMAT:
             yield (f"the service {service.name} cannot go back from {before.type} to {service.type}: "
                    "its data are in the newer format; give the older one a new name")
+
+
+def _kind(type_: str) -> str:
+    return type_.partition(":")[0]
 
 
 def _numbers(version: str) -> tuple[int, ...]:
