@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from deployd.ids import SlugKey
+from deployd.project.offered.services import WITHOUT_CONTAINER
 from deployd.project.offered.upgrades import why_data_are_lost
 
 
@@ -236,6 +237,8 @@ def _plan_services(services: Sequence[WantedService], live: Live) -> Iterator[Pl
             yield PlannedService(service.name, "create", service.type)
         elif before.digest == service.digest:
             yield PlannedService(service.name, "keep", "unchanged")
+        elif before.type != service.type and _kind(before.type) == _kind(service.type) in WITHOUT_CONTAINER:
+            yield PlannedService(service.name, "keep", "a folder of the host, the same for every version")
         elif before.type != service.type:
             yield PlannedService(service.name, "recreate", f"{before.type} becomes {service.type}, data kept")
         else:
@@ -299,3 +302,7 @@ def _refusals(services: Sequence[WantedService], live: Live) -> Iterator[str]:
         why = why_data_are_lost(service.name, before.type, service.type) if before else None
         if why:
             yield why
+
+
+def _kind(type_: str) -> str:
+    return type_.partition(":")[0]

@@ -9,13 +9,16 @@ from deployd.errors import DeployError
 from deployd.project.model import Service
 from deployd.project.offered.services import WITHOUT_CONTAINER
 from deployd.services import rabbitmq
+from deployd.services.chrome_headless import ChromeHeadless
 from deployd.services.clickhouse import ClickHouse
 from deployd.services.family import Family
 from deployd.services.front import Front
+from deployd.services.gotenberg import Gotenberg
 from deployd.services.influxdb import InfluxDb
 from deployd.services.kafka import Kafka
 from deployd.services.mariadb import MariaDb
 from deployd.services.memcached import Memcached
+from deployd.services.mercure import Mercure
 from deployd.services.mongodb import MongoDb
 from deployd.services.oracle_mysql import OracleMySql
 from deployd.services.postgresql import PostgreSql
@@ -46,6 +49,9 @@ FAMILIES: Mapping[str, Family] = {
     "vault-kms": Vault(),
     "mongodb": MongoDb(),
     "mongodb-enterprise": MongoDb(),
+    "chrome-headless": ChromeHeadless(),
+    "gotenberg": Gotenberg(),
+    "mercure": Mercure(),
 }
 FRONTS: Mapping[str, Front] = {"varnish": _VARNISH}
 """Those that stand before applications."""

@@ -25,14 +25,15 @@ PARAMETERS = {
     "vcc_unsafe_path": "off",             # nothing is included from elsewhere in the container
     "vcl_path": f"{FOLDER}:{AHEAD_FOLDER}",
     "vsl_space": f"{LOG_MB}m",
-    "transit_buffer": "1m",               # what is not kept is not collected either, however slow its visitor
     "thread_pool_min": "25", "thread_pool_max": "400",   # of two pools: a container has 1,024 threads at most
 }
+STREAMED = {"transit_buffer": "1m"}
+"""What is not kept is not collected either, however slow its visitor is. Known from 6.6 on."""
 LOAD = """\
-known() { varnishadm vcl.list | awk -v name="$1" '$NF == name { found = 1 } END { exit !found }'; }
+known() { varnishadm -t 60 vcl.list | awk -v name="$1" '$NF == name { found = 1 } END { exit !found }'; }
 load() {
     known "$1" && return
-    varnishadm vcl.load "$1" "$2" > /run/vcl.error 2>&1 || { cat /run/vcl.error >&2; exit 1; }
+    varnishadm -t 60 vcl.load "$1" "$2" > /run/vcl.error 2>&1 || { cat /run/vcl.error >&2; exit 1; }
     rm -f /run/vcl.error
 }
 """
@@ -44,10 +45,10 @@ rm -f "/tmp/next/$1.vcl"
 TURN = LOAD + """\
 [ "$(cat /run/vcl 2>/dev/null)" != "$1" ] || exit 0
 load "$1" "$2"
-varnishadm vcl.use "$1" >&2 || exit 1
+varnishadm -t 60 vcl.use "$1" >&2 || exit 1
 echo "$1" > /run/vcl
-for old in $(varnishadm vcl.list | awk '$1 == "available" { print $NF }'); do
-    varnishadm vcl.discard "$old" > /dev/null || true
+for old in $(varnishadm -t 60 vcl.list | awk '$1 == "available" { print $NF }'); do
+    varnishadm -t 60 vcl.discard "$old" > /dev/null || true
 done"""
 """A VCL that is in use yet is only marked, and goes with its last request."""
 TRY = "cat > /tmp/it.vcl && exec varnishd -n /tmp/work -j none -p vcc_unsafe_path=off -C -f /tmp/it.vcl"
@@ -67,12 +68,13 @@ class Varnish:
     trial = ("sh", "-c", TRY)
 
     def parts(self, service: Service, *, memory_mb: int) -> Parts:
+        parameters = PARAMETERS | (STREAMED if _numbers(service.version) >= (6, 6) else {})
         stored_mb = max(32, (memory_mb - LOG_MB - COMPILER_MB) * 3 // 4)   # an object is more than its body
         return Parts(
             usual_seconds=3.0,
             port=PORT,
-            health=health("varnishadm -t 3 status | grep -q 'in state running'"),
-            command=tuple(word for item in PARAMETERS.items() for word in ("-p", "=".join(item))),
+            health=health("varnishadm -t 10 status | grep -q 'in state running'"),
+            command=tuple(word for item in parameters.items() for word in ("-p", "=".join(item))),
             environment={
                 "VARNISH_VCL_FILE": f"{FOLDER}/{TEXT_FILE}", "VARNISH_HTTP_PORT": str(PORT),
                 "VARNISH_SIZE": f"{stored_mb}M",
@@ -119,6 +121,10 @@ class Varnish:
 def _name_of(text: str) -> str:
     """As Varnish knows it, and the image's entrypoint says it of the text that it starts with."""
     return f"v{hashlib.sha256(text.encode()).hexdigest()[:16]}"
+
+
+def _numbers(version: str) -> tuple[int, ...]:
+    return tuple(int(part) for part in version.split(".") if part.isdigit())
 
 
 def _generated(names: list[str], backends: Backends) -> Iterator[str]:

@@ -9,7 +9,14 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 
 from deployd.process import Output, run
-from deployd.project.model import Place, Relationship, Service, VarnishConfiguration
+from deployd.project.model import (
+    Endpoint,
+    MercureConfiguration,
+    Place,
+    Relationship,
+    Service,
+    VarnishConfiguration,
+)
 from deployd.services.families import FRONTS
 from deployd.services.front import TEXT_FILE, Backend
 from tests.support.service_stand import LABEL, Stand, image_of, service, standing
@@ -157,3 +164,108 @@ async def refuse_what_is_wrong(stand: Stand, it: Service, visitor: Application) 
     assert "Symbol not found" in await visitor.get(":8080/")
     assert (await visitor.get("/")).startswith("second"), "it goes on"
     await run(*apart, *front.trial, stdin=fine.encode())
+
+
+PUBLISH = """
+import base64, hashlib, hmac, json, sys, urllib.parse, urllib.request
+def part(data): return base64.urlsafe_b64encode(data).decode().rstrip("=")
+key, path = sys.argv[1].encode(), "http://it:3000/.well-known/mercure"
+body = part(b'{"alg":"HS256"}') + "." + part(b'{"mercure":{"publish":["*"],"subscribe":["*"]}}')
+bearer = {"Authorization": "Bearer " + body + "." + part(hmac.new(key, body.encode(), hashlib.sha256).digest())}
+form = urllib.parse.urlencode({"topic": "orders", "data": sys.argv[2], "private": "on"}).encode()
+print(urllib.request.urlopen(urllib.request.Request(path, form, bearer), timeout=10).read().decode())
+since = urllib.request.Request(path + "?topic=orders&lastEventID=earliest", headers=bearer)
+with urllib.request.urlopen(since, timeout=10) as events:
+    while True:
+        line = events.readline().decode().strip()
+        if line.startswith("data:"):
+            print(line)
+        if line == "data: " + sys.argv[2]:
+            break
+"""
+
+
+async def test_mercure_hands_on_what_is_signed_with_its_password_and_keeps_it_over_a_restart():
+    it = service("mercure", "0", endpoints=(Endpoint("mercure"),), configuration=MercureConfiguration(anonymous=True))
+    async with standing(it) as stand, application(stand) as app:
+        assert await refused(app), "there is no key yet"
+        await stand.provision()
+        await stand.provision()
+        key = str(stand.credentials["mercure"].password)
+        said = (await app.run("python3", "-c", PUBLISH, key, "first")).text
+        assert (said[:9], said.splitlines()[1:]) == ("urn:uuid:", ["data: first"])
+        await stand.restart()
+        assert (await app.run("python3", "-c", PUBLISH, key, "second")).text.splitlines()[1:] == [
+            "data: first", "data: second"]
+        assert await refused(app)
+
+
+async def refused(app: Application) -> bool:
+    said = await app.run("python3", "-c", PUBLISH, "another key", "x", check=False)
+    return b"401" in said.stderr
+
+
+CHROME = """
+import base64, json, os, socket, urllib.request
+about = json.load(urllib.request.urlopen("http://it:9222/json/version", timeout=20))
+assert "Chrom" in about["Browser"] or "HeadlessChrome" in about["User-Agent"], about
+address = about["webSocketDebuggerUrl"]
+assert "localhost" not in address and "127.0.0.1" not in address, address
+name, path = address.removeprefix("ws://").split("/", 1)
+with socket.create_connection(tuple(name.split(":")), 10) as it:
+    key = base64.b64encode(os.urandom(16)).decode()
+    it.sendall(f"GET /{path} HTTP/1.1\r\nHost: {name}\r\nUpgrade: websocket\r\nConnection: Upgrade\r\n"
+               f"Sec-WebSocket-Key: {key}\r\nSec-WebSocket-Version: 13\r\n\r\n".encode())
+    file = it.makefile("rb")
+    assert b" 101 " in file.readline()
+    while file.readline().strip():
+        pass
+    ask = json.dumps({"id": 1, "method": "Browser.getVersion"}).encode()
+    mask = os.urandom(4)
+    it.sendall(bytes((0x81, 0x80 | len(ask))) + mask + bytes(b ^ mask[n % 4] for n, b in enumerate(ask)))
+    kind, length = file.read(2)
+    length = int.from_bytes(file.read(2), "big") if length == 126 else length
+    print(json.loads(file.read(length))["result"]["product"])
+"""
+
+
+async def test_chromium_is_driven_by_its_name_and_by_its_address():
+    async with standing(service("chrome-headless", "156", disk_mb=None)) as stand, application(stand) as app:
+        first = (await app.run("python3", "-c", CHROME)).text
+        assert "Chrome/" in first
+        await stand.restart()
+        assert (await app.run("python3", "-c", CHROME)).text == first
+
+
+PAGE = """<html><head><link rel=stylesheet href=style.css></head><body><h1>An order</h1>
+<iframe src="file:///etc/passwd"></iframe><p id=late></p>
+<script>setTimeout(() => { late.textContent = "ready"; }, 300)</script></body></html>"""
+CONVERT = "http://it:3000/forms/chromium/convert"
+
+
+async def test_gotenberg_makes_pages_of_html_markdown_and_addresses():
+    async with standing(service("gotenberg", "8", disk_mb=None)) as stand, application(stand) as app:
+        await app.run("sh", "-c", "cat > /tmp/index.html", stdin=PAGE.encode())
+        await app.run("sh", "-c", "echo 'h1 { color: red }' > /tmp/style.css; echo '# From *Markdown*' > /tmp/a.md")
+        await app.run("sh", "-c", """echo '<body>{{ toHTML "a.md" }}</body>' > /tmp/md.html""")
+
+        async def ask(route: str, *fields: str) -> bytes:
+            form = [word for field in fields for word in ("--form", field)]
+            return (await app.run("curl", "--silent", "--max-time", "60", *form, route)).stdout
+
+        html = ("files=@/tmp/index.html", "files=@/tmp/style.css", 'waitForExpression=late.textContent == "ready"')
+        page = await ask(f"{CONVERT}/html", *html, "paperWidth=210mm", "paperHeight=297mm", "printBackground=true")
+        assert page.startswith(b"%PDF-")
+        assert b"595" in page, "A4 in points"
+        text = await ask(f"{CONVERT}/markdown", "files=@/tmp/md.html;filename=index.html", "files=@/tmp/a.md")
+        assert text.startswith(b"%PDF-")
+        assert (await ask(f"{CONVERT}/url", "url=http://127.0.0.1:3000/version"))[:5] == b"%PDF-"
+        picture = await ask(f"{CONVERT.replace('convert', 'screenshot')}/html", *html, "format=png")
+        assert picture.startswith(b"\x89PNG")
+        for route, fields, word in (
+            ("url", ("url=file:///etc/passwd",), b"http://"), ("html", ("files=@/tmp/a.md",), b"index.html"),
+            ("html", (*html, "paperWidth=wide"), b"paperWidth"), ("url", ("url=http://127.0.0.1:3000/none",), b"404"),
+        ):
+            assert word in await ask(f"{CONVERT}/{route}", *fields)
+        await stand.restart()
+        assert (await ask(f"{CONVERT}/html", *html))[:5] == b"%PDF-"

@@ -35,7 +35,7 @@ WITHOUT_EFFECT = {
 }
 OF_SERVICES_THAT_CANNOT_BE_RUN = (
     model.SearchConfiguration, model.SolrConfiguration, model.SolrCore,
-    model.VaultConfiguration, model.VaultKey, model.MercureConfiguration,
+    model.VaultConfiguration, model.VaultKey,
 )
 NOT_OF_THE_FILES = {"Place", "Dialect", "Finding", "ReadResult", "ProjectConfig"}
 APP, SERVICES = ".platform.app.yaml", ".platform/services.yaml"

@@ -87,6 +87,14 @@ def test_data_go_as_far_as_the_makers_of_a_service_say(before: str, after: str, 
     assert not refusals if said is None else said in refusals[0]
 
 
+def test_what_has_no_data_of_its_version_may_go_back() -> None:
+    before = {"front": LiveService("varnish:7.7", "d"), "files": LiveService("network-storage:2.0", "d")}
+    wanted = [WantedService("front", "varnish:7.1", "e"), WantedService("files", "network-storage:1.0", "e")]
+    plan = make_plan([APP], wanted, ROUTES, replace(LIVE, services=before))
+    assert plan.refusals == ()
+    assert [item.action for item in plan.services] == ["recreate", "keep"], "a storage is a folder, and no container"
+
+
 def test_a_service_cannot_become_another_kind_under_its_name() -> None:
     plan = make_plan([APP], [replace(DB, type="postgresql:17", digest="e")], ROUTES, LIVE)
     assert "cannot change from mariadb:11.8 to postgresql:17" in plan.refusals[0]

@@ -9,7 +9,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from deployd.project.offered.services import SERVICE_TYPES
+from deployd.project.offered.services import SERVICE_TYPES, WITHOUT_CONTAINER
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +57,8 @@ def why_data_are_lost(name: str, before: str, after: str) -> str | None:
     if old_kind != new_kind:
         return (f"the service {name} cannot change from {before} to {after} and keep its data: "
                 "give the new one a new name")
+    if old_kind in WITHOUT_CONTAINER:
+        return None   # files, whatever the version
     if numbers(new) < numbers(old):
         return (f"the service {name} cannot go back from {before} to {after}: "
                 "its data are in the newer format; give the older one a new name")

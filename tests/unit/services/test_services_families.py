@@ -33,6 +33,7 @@ DEFAULTS = {
     "mongodb": ("mongodb", "main"), "mongodb-enterprise": ("mongodb", "main"), "influxdb": ("influxdb", None),
     "clickhouse": ("clickhouse", "main"), "vault-kms": ("sign", None),
     "elasticsearch": ("elasticsearch", None), "solr": ("solr", "collection1"),
+    "chrome-headless": ("http", None), "gotenberg": ("http", None), "mercure": ("mercure", None),
 }
 
 
