@@ -5,7 +5,7 @@ import json
 from dataclasses import fields
 
 from deployd.engine.specs import ContainerSpec, HostNetwork, Network, NetworkMode, NetworkOf, NoNetwork
-from deployd.project.model import Service
+from deployd.project.model import PostgresqlConfiguration, Service
 from deployd.release.images_missing import NO_CONTAINER
 from deployd.services.families import family_of
 from deployd.services.family import Parts
@@ -22,7 +22,9 @@ def service_digest(settings: Settings, service: Service, image_id: str, parts: P
         return digest(service.type)
     size = settings.size(service.size)
     endpoints = [repr(endpoint) for endpoint in service.endpoints]
-    return digest([image_id, repr(parts), repr(size), service.schemas, endpoints])
+    extensions = service.configured(PostgresqlConfiguration).extensions
+    more = [extensions] if extensions else []   # without any, digests stay what they were
+    return digest([image_id, repr(parts), repr(size), service.schemas, endpoints, *more])
 
 
 def service_port(settings: Settings, service: Service) -> int:
