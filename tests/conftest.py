@@ -1,15 +1,24 @@
 """What every test has around it."""
 
 import asyncio
+import os
 import signal
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.support.longest_first import MEASURED, Stopwatch, expected_seconds, file_of, read_durations
 from tests.support.shown import SHOWN_AT_THE_END
 
 STOPWATCH = Stopwatch()
+
+# For tests that do not choose a number of examples themselves: `short` for people, `long` for nights. How long one
+# takes says how busy the machine is, and nothing of what is tested.
+for profile, examples in {"short": 100, "long": 5000}.items():
+    settings.register_profile(
+        profile, max_examples=examples, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile(os.environ.get("DEPLOYD_HYPOTHESIS", "short"))
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
