@@ -5,7 +5,7 @@ import json
 from dataclasses import fields
 
 from deployd.engine.specs import ContainerSpec, HostNetwork, Network, NetworkMode, NetworkOf, NoNetwork
-from deployd.project.model import Service
+from deployd.project.model import PostgresqlConfiguration, Service
 from deployd.release.images_missing import NO_CONTAINER
 from deployd.release.services.sizes import service_size
 from deployd.services.families import family_of
@@ -23,7 +23,9 @@ def service_digest(settings: Settings, service: Service, image_id: str, parts: P
         return digest(service.type)
     size = service_size(settings, service)
     endpoints = [repr(endpoint) for endpoint in service.endpoints]
-    more = [repr(service.firewall)] if service.firewall is not None else []   # others are not to be made anew for it
+    extensions = service.configured(PostgresqlConfiguration).extensions
+    more: list[object] = [extensions] if extensions else []   # others are not to be made anew for what they lack
+    more += [repr(service.firewall)] if service.firewall is not None else []
     return digest([image_id, repr(parts), repr(size), service.schemas, endpoints, *more])
 
 

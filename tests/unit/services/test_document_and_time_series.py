@@ -103,3 +103,12 @@ def test_settings_of_mariadb_are_named_where_mysql_is_oracles():
     it, said = read("{type: 'oracle-mysql:8.4', disk: 512, configuration: {properties: {wsrep_sync_wait: 1}}}")
     assert it is not None
     assert "`wsrep_sync_wait` has no effect: it is a setting of MariaDB" in said
+
+
+def test_an_extension_that_postgresql_does_not_have_is_named():
+    it, said = read("{type: 'postgresql:17', disk: 512, configuration: {extensions: [pg_trgn, pg_stat_statements]}}")
+    assert it is not None
+    assert "`pg_trgn` is no extension of PostgreSQL on the hosted platforms" in said
+    assert "shared_preload_libraries=pg_stat_statements" in (family_of(it).parts(it, memory_mb=512).command or ())
+    _, said = read("{type: 'postgresql:17', disk: 512, configuration: {extensions: ['a; b']}}")
+    assert "`a; b` cannot be the name of an extension" in said
