@@ -330,7 +330,7 @@ async def _build_container(
         labels=deployment.names.labels("build", app.name, deployment.id),
         entrypoint=(),
         command=wrapper_command(*scripts),
-        environment=merged_environment({**certificates, **build_paths(app)}, values),
+        environment=merged_environment({**certificates, **build_paths(app, deployment.environment.name)}, values),
         user=deployment.user,
         working_folder=APP_FOLDER,
         network=Network(build_network(deployment).name),

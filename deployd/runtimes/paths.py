@@ -23,7 +23,7 @@ def _paths(app: Application) -> dict[str, str]:
     }
 
 
-def build_paths(app: Application) -> dict[str, str]:
+def build_paths(app: Application, environment: str) -> dict[str, str]:
     """For the build container. Package managers keep what they download in the cache folder, which outlives it.
 
     XDG_CACHE_HOME is for all that have no variable of their own. Yarn 1 has one, but Yarn 2 and later would take it for
@@ -32,6 +32,8 @@ def build_paths(app: Application) -> dict[str, str]:
     kept = {
         name: f"{KEPT_FOLDER}/{folder}" for runtime in KNOWN.values() for name, folder in runtime.downloads.items()
     }
+    for runtime in KNOWN.values():
+        kept |= {name: f"{KEPT_FOLDER}/{folder}/{environment}/{app.name}" for name, folder in runtime.compiled.items()}
     own = runtime_of(app).build_variables(app)
     return {**_paths(app), "XDG_CACHE_HOME": f"{KEPT_FOLDER}/others", **kept, **own}
 

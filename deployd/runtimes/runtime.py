@@ -56,6 +56,8 @@ class Runtime:
     downloads: Mapping[str, str] = field(default_factory=dict)
     """{environment variable by which a package manager is told where to keep what it downloads: folder of the cache}.
     In the builds of all applications, as any of them may call it."""
+    compiled: Mapping[str, str] = field(default_factory=dict)
+    """The same for what builds of one application in one environment leave to the next; never are two at once."""
     programs: tuple[str, ...] = ()
     """Folders that its package managers install programs to, and that are on the PATH of its applications."""
     keystore: str = ""

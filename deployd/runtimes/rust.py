@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from deployd.environment.platform import APP_FOLDER
 from deployd.project.model import Application
 from deployd.runtimes.later import calls_later
-from deployd.runtimes.runtime import KEPT_FOLDER, Runtime
+from deployd.runtimes.runtime import Runtime
 
 HOME = f"{APP_FOLDER}/.cargo"
 
@@ -15,17 +15,15 @@ HOME = f"{APP_FOLDER}/.cargo"
 def build_variables(app: Application) -> Mapping[str, str]:
     """What is compiled on the way to a program is kept, and stays out of the slug; the program itself is in `target`.
 
-    The code of a commit is newer than all that was compiled, so that cargo takes over dependencies alone. Where cargo
-    runs later too, as in `start: cargo run`, everything travels with the application.
+    Where cargo runs later too, as in `start: cargo run`, everything travels with the application.
     """
     if calls_later(app, "cargo"):
-        return {"CARGO_HOME": HOME}
-    return {
-        "CARGO_INSTALL_ROOT": HOME,   # else programs would stay in the cache, with what was downloaded for them
-        "CARGO_BUILD_BUILD_DIR": f"{KEPT_FOLDER}/cargo-build/{app.name}",
-    }
+        return {"CARGO_HOME": HOME, "CARGO_BUILD_BUILD_DIR": "target"}
+    return {"CARGO_INSTALL_ROOT": HOME}   # else programs would stay in the cache, with what was downloaded for them
 
 
 RUST = Runtime(
-    "rust", downloads={"CARGO_HOME": "cargo"}, programs=(f"{HOME}/bin",), build_variables=build_variables,
+    "rust", downloads={"CARGO_HOME": "cargo"},
+    # Cargo compares dates: code must have come after all that was compiled, or that is taken for its own.
+    compiled={"CARGO_BUILD_BUILD_DIR": "cargo-build"}, programs=(f"{HOME}/bin",), build_variables=build_variables,
 )

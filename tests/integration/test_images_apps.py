@@ -70,7 +70,8 @@ async def in_app(
 
 async def build(it: Application, volume: str, *options: str) -> str:
     script = "".join(f"(cd /app\n{step.script}\n) || exit $?\n" for step in build_steps(it))
-    return (await in_app(it, volume, script, "--tmpfs=/cache:uid=10000,gid=10000", *options, env=build_paths(it))).text
+    paths = build_paths(it, "main")
+    return (await in_app(it, volume, script, "--tmpfs=/cache:uid=10000,gid=10000", *options, env=paths)).text
 
 
 async def answer(it: Application, volume: str, start: str, *options: str) -> str:
@@ -130,7 +131,7 @@ async def test_php_loads_what_is_asked_for_in_builds_and_at_run_time():
 async def test_an_extension_that_the_image_lacks_ends_the_build_and_an_agent_does_not():
     it = app("php", "8.4", runtime=Runtime((Extension("opcache"), Extension("blackfire"), Extension("swoole"))))
     async with workspace("php") as volume:
-        ended = await in_app(it, volume, build_steps(it)[0].script, env=build_paths(it), check=False)
+        ended = await in_app(it, volume, build_steps(it)[0].script, env=build_paths(it, "main"), check=False)
     assert ended.status == 1
     assert ended.text == "the extension blackfire is not in the image of php:8.4: left out"
     assert ended.stderr.decode().strip() == (
@@ -282,8 +283,8 @@ async def test_dependencies_flavor_hook_and_cache_of_python():
             script = "".join(f"(cd /app\n{step.script}\n) || exit $?\n" for step in build_steps(it))
             await run("docker", "run", "--rm", "--user=0", "--label", LABEL, "-v", f"{cache}:/cache",
                       await image_of("python", "3.13"), "chown", "10000:10000", "/cache")
-            one = await in_app(it, first, script, f"--volume={cache}:/cache", env=build_paths(it))
-            two = await in_app(it, second, script, f"--volume={cache}:/cache", env=build_paths(it))
+            one = await in_app(it, first, script, f"--volume={cache}:/cache", env=build_paths(it, "main"))
+            two = await in_app(it, second, script, f"--volume={cache}:/cache", env=build_paths(it, "main"))
             ran = await in_app(it, second, "yq --version", env=runtime_paths(it))
     finally:
         await run("docker", "volume", "rm", "--force", cache, check=False)
