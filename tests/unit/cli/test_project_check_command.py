@@ -32,7 +32,7 @@ def test_a_warning_is_shown_and_accepted(tmp_path: Path) -> None:
     status, output = run(str(tmp_path))
     assert status == 0
     assert "warning: `php:8.2` is retired" in output
-    assert "hint: plan the way to `php:8.5`\n" in output
+    assert "hint: plan the way to `php:8.4`\n" in output, "8.5 is not in the catalogue"
     assert "1 warning\n" in output
 
 
