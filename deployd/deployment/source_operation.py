@@ -29,6 +29,7 @@ from deployd.engine.script import SCRIPTS_FOLDER, Script, prepare
 from deployd.engine.script_runner import ScriptRunner
 from deployd.engine.script_wrapper import wrapper_command
 from deployd.engine.specs import Bind, ContainerSpec, Network
+from deployd.engine.trust import STORE
 from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment, merged_environment
 from deployd.errors import DeployError
 from deployd.git.clones import commit_named
@@ -38,7 +39,7 @@ from deployd.release.applications.kernel_limits import refuse_too_large
 from deployd.release.configuration import config_of
 from deployd.release.identity import ensure_identity, identity_binds
 from deployd.release.ports import Host
-from deployd.release.trust import STORE, VARIABLES
+from deployd.release.trust import VARIABLES
 from deployd.runtimes.paths import build_paths
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
