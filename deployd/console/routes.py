@@ -31,7 +31,7 @@ from deployd.console.environment import environment, follow_environment
 from deployd.console.host import follow_host, host
 from deployd.console.live import Board
 from deployd.console.mails import mails
-from deployd.console.operations import operations, run_operation
+from deployd.console.operations import operations, run_operation, run_source_operation
 from deployd.console.output import follow_output, output
 from deployd.console.overview import follow_overview, overview
 from deployd.console.render import FILES, digest, read_file, render
@@ -96,6 +96,7 @@ FORMS: Mapping[str, Form] = {
     f"{ENVIRONMENT}/variables/set": set_variable,
     f"{ENVIRONMENT}/variables/delete": delete_variable,
     f"{ENVIRONMENT}/operations/run": run_operation,
+    f"{ENVIRONMENT}/source-operations/run": run_source_operation,
     f"{ENVIRONMENT}/promote": tickets.promote,
     f"{TICKET}/approve": tickets.approve,
     f"{TICKET}/decline": tickets.decline,

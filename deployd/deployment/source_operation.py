@@ -112,6 +112,7 @@ async def clone_source(deployment: Deployment, host: Host, tell: Tell) -> Cloned
     if not apps:
         raise SourceOperationGone(f"no application of {deployment.branch} has a source operation {name}")
     clone = _folder(deployment, host) / "app"
+    await move_to_trash(clone, host.places.going)   # of a daemon that died in the middle
     await asyncio.to_thread(clone.parent.mkdir, parents=True, exist_ok=True)
     commit = await host.code.clone(project, deployment.branch, clone, uid)
     await asyncio.to_thread(_make_out, _folder(deployment, host), uid)

@@ -7,7 +7,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
-from deployd.confined.trees import own_tree, remove_tree
+from deployd.confined.trees import own_tree
 from deployd.git.clones import clone_branch, move_branch, take_pack
 from deployd.git.history import Commits, TextDifference, authors_between, commits_behind, diff_of
 from deployd.git.lfs import LfsServer, server_of
@@ -162,7 +162,6 @@ class ProjectCode:
 
     async def clone(self, project: ProjectSettings, branch: str, destination: Path, owner: int) -> CommitId:
         """A clone of one branch that belongs to the user of the build; nothing is checked out. Returns its commit."""
-        await remove_tree(destination)
         commit = await clone_branch(Mirror(await self.path(project)), branch, destination)
         await own_tree(destination, owner)
         return commit

@@ -112,3 +112,17 @@ async def test_an_operation_has_a_button_that_leads_to_its_log(
     assert answer.headers["Location"].startswith("/activities/")
     who = "vera" if token == VERA else "dora"
     assert ("operation", "shop", "main-bvxea6i", "clear", "app", who, role) in world.queries.asked
+
+
+async def test_a_source_operation_is_for_contributors(client: Client, world: World) -> None:
+    await sign_in(client, VERA)
+    assert 'action="/projects/shop/environments/main-bvxea6i/source-operations/run"' not in await (
+        await client.get(OPERATIONS)).text()
+    form = {"csrf": await csrf(client), "operation": "update"}
+    assert (await client.post(f"{ENVIRONMENT}/source-operations/run", data=form)).status == 403
+    await sign_in(client)
+    assert "npm update" in await (await client.get(OPERATIONS)).text()
+    form = {"csrf": await csrf(client), "operation": "update"}
+    answer = await client.post(f"{ENVIRONMENT}/source-operations/run", data=form, allow_redirects=False)
+    assert answer.status == 303
+    assert ("source operation", "shop", "main-bvxea6i", "update", "dora") in world.queries.asked
