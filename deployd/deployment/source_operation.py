@@ -294,7 +294,8 @@ async def _spec(
     return ContainerSpec(
         name=name, image=image, labels=deployment.names.labels("build", app.name, deployment.id), entrypoint=(),
         command=wrapper_command(*scripts),
-        environment=merged_environment({**certificates, **build_paths(app), **IDENTITY}, {**values, **SOURCE}),
+        environment=merged_environment(
+            {**certificates, **build_paths(app, deployment.environment.name), **IDENTITY}, {**values, **SOURCE}),
         user=user, working_folder=APP_FOLDER, network=Network(build_network(deployment).name),
         binds=(
             Bind(str(_folder(deployment, host) / "app"), APP_FOLDER),
