@@ -69,15 +69,15 @@ def test_python2_gets_a_pip_that_knows_it(tmp_path: Path) -> None:
     ("python", "POETRY_CACHE_DIR", "poetry"),
 ])
 def test_what_is_downloaded_is_kept_between_builds_and_not_looked_for_later(language, variable, folder) -> None:
-    assert build_paths(app(language))[variable] == f"/cache/.deployd/{folder}"
+    assert build_paths(app(language), "main")[variable] == f"/cache/.deployd/{folder}"
     assert variable not in runtime_paths(app(language))
 
 
 def test_gems_of_the_application_are_found_when_it_runs() -> None:
-    for paths in (build_paths(app("ruby")), runtime_paths(app("ruby"))):
+    for paths in (build_paths(app("ruby"), "main"), runtime_paths(app("ruby"))):
         assert paths["GEM_HOME"] == "/app/.global"
         assert paths["RAILS_LOG_TO_STDOUT"] == "1"
-    assert build_paths(app("ruby"))["BUNDLE_GLOBAL_GEM_CACHE"] == "true"
+    assert build_paths(app("ruby"), "main")["BUNDLE_GLOBAL_GEM_CACHE"] == "true"
     assert "RAILS_LOG_TO_STDOUT" not in runtime_paths(app("nodejs"))
 
 
