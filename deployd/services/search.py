@@ -58,7 +58,6 @@ class Search:
             volume_path=f"/usr/share/{self.engine}/data",
             # Official images run as their user from the beginning.
             tmpfs={"/run": memory_folder(16), "/tmp": memory_folder(512)},
-            open_files=65_536,
             crash_safe=True,    # what it answers stands in its log of operations before the answer is sent
         )
 

@@ -61,7 +61,6 @@ class Solr:
             volume_path="/var/solr",
             # The official image runs as its user from the beginning.
             tmpfs={"/run": memory_folder(16), "/tmp": memory_folder(512)},
-            open_files=65_536,
             crash_safe=True,    # what it answers stands in its log of updates
         )
 
