@@ -18,12 +18,10 @@ import structlog
 from deployd.access.actions import LEAST, Action
 from deployd.access.caller import OPERATOR, Caller
 from deployd.access.directory import Directory
-from deployd.access.errors import Forbidden, NotFound
+from deployd.access.errors import NotFound
+from deployd.access.giving import refuse_outdated
 from deployd.access.people import (
-    EMAIL,
     LONGEST_ID,
-    LONGEST_TEXT,
-    PERSON_ID,
     Person,
     PersonalToken,
     PersonUnusable,
@@ -32,7 +30,8 @@ from deployd.access.people import (
     make_secret,
     read_key,
 )
-from deployd.access.roles import EVERY, Role, capped
+from deployd.access.roles import EVERY, Role
+from deployd.access.usable_people import refuse_unknown, refuse_unusable, usable_label
 from deployd.clock import Clock
 from deployd.errors import DeployError
 from deployd.ids import ProjectId
@@ -120,7 +119,7 @@ class PeopleCommands:
         """
         self._refuse_outdated(by)
         made = Person(id=id_, name=name.strip() or id_, email=email.strip(), roles=dict(roles), since=self._clock.now())
-        self._refuse_unusable(made)
+        refuse_unusable(made, self._projects)
         if any(token.name == id_ for token in self._directory.settings_tokens) or id_ in OURS:
             whose = "deployd's own" if id_ in OURS else "the name of a token in the settings"
             raise AlreadyThere(f"{id_} is {whose}, and nobody could tell the two apart",
@@ -150,7 +149,7 @@ class PeopleCommands:
             found, name=found.name if name is None else name.strip(), email=found.email if email is None else
             email.strip(), roles={project: role for project, role in wanted.items() if role is not None},
         )
-        self._refuse_unusable(changed)
+        refuse_unusable(changed, self._projects)
 
         def write(db: sqlite3.Connection) -> None:
             people.put_person(db, changed)
@@ -198,10 +197,10 @@ class PeopleCommands:
             NotFound, PersonUnusable, AlreadyThere: See `add`.
         """
         self._there(id_)
-        label = _label(label)
+        label = usable_label(label)
         if days is not None and not 1 <= days <= MOST_DAYS:
             raise PersonUnusable(f"a token cannot last {days} days", hint=f"1 to {MOST_DAYS}")
-        self._refuse_unknown(projects)
+        refuse_unknown(projects, self._projects)
         own = [token for token in self._directory.people.tokens if token.person == id_]
         _refuse_doubled(id_, label, "token", [token.label for token in own])
         now, secret = self._clock.now(), make_secret()
@@ -237,7 +236,7 @@ class PeopleCommands:
         """
         self._there(id_)
         blob, comment = read_key(line)
-        label = _label(label or comment or "key")
+        label = usable_label(label or comment or "key")
         own = [key for key in self._directory.people.keys if key.person == id_]
         _refuse_doubled(id_, label, "key", [key.label for key in own])
         if (known := self._directory.key_of(blob)) is not None:
@@ -274,74 +273,8 @@ class PeopleCommands:
             raise NotFound(f"there is no person {id_[:LONGEST_ID]}", hint="deployd people list shows who there is")
         return found
 
-    def refuse_unless_own(self, caller: Caller, id_: str) -> None:
-        """Tokens and keys are made and removed by their owner, and by admins of the host.
-
-        Raises:
-            Forbidden: The caller is neither.
-        """
-        if caller.person != id_ and caller.role_on_host() is not Role.ADMIN:
-            raise Forbidden(f"tokens and keys of {id_} are for {id_} and for admins of the host")
-
-    def refuse_unless_host_admin(self, caller: Caller) -> None:
-        """
-        Raises:
-            Forbidden: The caller is none.
-        """
-        if caller.role_on_host() is not Role.ADMIN:
-            raise Forbidden(f"{caller.name} is no admin of the host, and this needs one")
-
-    def refuse_to_credential(
-        self, caller: Caller, id_: str, role: Role = Role.ADMIN, projects: tuple[str, ...] = (EVERY,),
-    ) -> None:
-        """A token or a key is made by its owner, or by an admin of the host, and never does more than the token does
-        that it is made with: a token for reading, stolen, gets nobody further.
-
-        Args:
-            role, projects: Of the token that is to be made; a key does all that its owner may.
-
-        Raises:
-            NotFound: There is no such person.
-            Forbidden: The caller is neither, or is here with less.
-        """
-        self.refuse_unless_own(caller, id_)
-        if caller.role_on_host() is Role.ADMIN:
-            return
-        # What both may today is not all: its owner may become more, and the new one would do what this one never may.
-        is_less = not (caller.most.includes(role) and (EVERY in caller.only or set(projects) <= set(caller.only)))
-        for project, wanted in capped(self.find(id_).roles, role, projects).items():
-            own = caller.role_on_host() if project == EVERY else caller.role_in(project)
-            is_less = is_less or own is None or not own.includes(wanted)
-        if is_less:
-            raise Forbidden(
-                f"the token {caller.by} that you are here with may do less than what is to be made would",
-                hint="use a token without limits, or ask an admin of the host",
-            )
-
-    def refuse_to_give(self, caller: Caller, roles: Mapping[str, object]) -> None:
-        """Who may do what in a project is said by its admins; of the host, by admins of the host.
-
-        Raises:
-            Forbidden: The caller is no admin there.
-        """
-        for project in roles:
-            role = caller.role_on_host() if project == EVERY else caller.role_in(project)
-            if role is not Role.ADMIN:
-                where = "the host" if project == EVERY else project
-                raise Forbidden(f"{caller.name} is no admin of {where}, and cannot say who may do what there")
-
     def _refuse_outdated(self, by: Caller | None) -> None:
-        """A request waits for those before it, and one of these may have taken away what it was let in for: an admin
-        who loses the role would give it back to themselves.
-
-        Raises:
-            Forbidden: Its person may something else by now.
-        """
-        if by is None or not by.person:
-            return
-        found = self._find(by.person)
-        if found is None or found.left is not None or capped(found.roles, by.most, by.only) != by.roles:
-            raise Forbidden(f"what {by.name} may do was changed just now", hint="ask again")
+        refuse_outdated(by, self._find(by.person) if by is not None else None)
 
     def _find(self, id_: str) -> Person | None:
         return next((person for person in self._directory.people.persons if person.id == id_), None)
@@ -364,34 +297,6 @@ class PeopleCommands:
             raise AlreadyThere("somebody else has made the same at this moment", hint="look at the list") from None
         await self.load()
         return found
-
-    def _refuse_unusable(self, person: Person) -> None:
-        if len(person.id) > LONGEST_ID or not PERSON_ID.fullmatch(person.id):
-            raise PersonUnusable(f"{person.id[:LONGEST_ID]!r} cannot be the id of a person", where="id",
-                                 hint="lower-case letters and digits, joined by . _ or -, such as anna or anna.smith")
-        for what, text in (("name", person.name), ("email", person.email)):
-            if len(text) > LONGEST_TEXT or not text.isprintable():
-                raise PersonUnusable(f"the {what} cannot be shown", where=what,
-                                     hint=f"at most {LONGEST_TEXT} printable characters")
-        if person.email and not EMAIL.fullmatch(person.email):
-            raise PersonUnusable(f"{person.email!r} is no address of e-mail", where="email", hint="anna@example.com")
-        self._refuse_unknown(tuple(person.roles))
-
-    def _refuse_unknown(self, projects: tuple[str, ...]) -> None:
-        for project in projects:
-            if project != EVERY and ProjectId(project) not in self._projects:
-                known = ", ".join(sorted(self._projects)) or "none yet"
-                raise PersonUnusable(f"there is no project {project[:LONGEST_TEXT]}", where="projects",
-                                     hint=f"projects of this host: {known}")
-
-
-def _label(text: str) -> str:
-    text = text.strip()
-    if not text or len(text) > LONGEST_TEXT or not text.isprintable():
-        raise PersonUnusable("the label cannot be taken", where="label",
-                             hint=f"1 to {LONGEST_TEXT} printable characters, such as laptop")
-    return text
-
 
 def _refuse_doubled(person: str, label: str, kind: str, there: list[str]) -> None:
     if label in there:

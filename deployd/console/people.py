@@ -7,6 +7,7 @@ from urllib.parse import quote
 
 from deployd.access.actions import Action
 from deployd.access.errors import NotFound
+from deployd.access.giving import refuse_to_credential, refuse_to_give, refuse_unless_host_admin, refuse_unless_own
 from deployd.access.people import LONGEST_TEXT
 from deployd.access.roles import EVERY, Role
 from deployd.commands.people import MOST_DAYS, USUAL_DAYS
@@ -39,7 +40,7 @@ async def account(asked: Asked) -> str:
 async def add_person(asked: Asked, fields: Mapping[str, str]) -> str:
     asked.refuse_unless_may(Action.MANAGE_PEOPLE)
     roles = {fields.get("project") or EVERY: _role(fields)} if fields.get("role") else {}
-    asked.commands.people.refuse_to_give(asked.caller, roles)
+    refuse_to_give(asked.caller, roles)
     made = await asked.commands.people.add(
         fields.get("id", "").strip(), fields.get("name", ""), fields.get("email", ""), roles, by=asked.caller,
     )
@@ -48,7 +49,7 @@ async def add_person(asked: Asked, fields: Mapping[str, str]) -> str:
 
 async def change_person(asked: Asked, fields: Mapping[str, str]) -> str:
     who = asked.names["person"]
-    asked.commands.people.refuse_unless_own(asked.caller, who)
+    refuse_unless_own(asked.caller, who)
     await asked.commands.people.change(
         who, name=fields.get("name", ""), email=fields.get("email", ""), by=asked.caller,
     )
@@ -59,13 +60,13 @@ async def give_role(asked: Asked, fields: Mapping[str, str]) -> str:
     """An empty role takes it away."""
     project = fields.get("project") or EVERY
     role = _role(fields) if fields.get("role") else None
-    asked.commands.people.refuse_to_give(asked.caller, {project: role})
+    refuse_to_give(asked.caller, {project: role})
     await asked.commands.people.change(asked.names["person"], roles={project: role}, by=asked.caller)
     return _back(asked)
 
 
 async def leave(asked: Asked, fields: Mapping[str, str]) -> str:
-    asked.commands.people.refuse_unless_host_admin(asked.caller)
+    refuse_unless_host_admin(asked.caller)
     who = asked.names["person"]
     if fields.get("id", "").strip() != who:
         raise Unusable("the id that was typed is not theirs, and nothing was changed", hint=f"type {who} to confirm")
@@ -74,7 +75,7 @@ async def leave(asked: Asked, fields: Mapping[str, str]) -> str:
 
 
 async def come_back(asked: Asked, _: Mapping[str, str]) -> str:
-    asked.commands.people.refuse_unless_host_admin(asked.caller)
+    refuse_unless_host_admin(asked.caller)
     await asked.commands.people.come_back(asked.names["person"], by=asked.caller)
     return _address(asked.names["person"])
 
@@ -82,7 +83,8 @@ async def come_back(asked: Asked, _: Mapping[str, str]) -> str:
 async def add_token(asked: Asked, fields: Mapping[str, str]) -> Told:
     """The one page that shows a secret; it is made by the form itself, and by no address."""
     who, role, projects = asked.names["person"], _role(fields), (fields.get("project") or EVERY,)
-    asked.commands.people.refuse_to_credential(asked.caller, who, role, projects)
+    refuse_unless_own(asked.caller, who)   # before anybody learns who there is
+    refuse_to_credential(asked.caller, asked.commands.people.find(who), role, projects)
     _, secret = await asked.commands.people.add_token(
         who, fields.get("label", ""), role=role, projects=projects, days=_days(fields),
     )
@@ -90,21 +92,22 @@ async def add_token(asked: Asked, fields: Mapping[str, str]) -> Told:
 
 
 async def remove_token(asked: Asked, fields: Mapping[str, str]) -> str:
-    asked.commands.people.refuse_unless_own(asked.caller, asked.names["person"])
+    refuse_unless_own(asked.caller, asked.names["person"])
     await asked.commands.people.remove_token(asked.names["person"], fields.get("label", ""))
     return _back(asked)
 
 
 async def add_key(asked: Asked, fields: Mapping[str, str]) -> str:
     who = asked.names["person"]
-    asked.commands.people.refuse_to_credential(asked.caller, who)
+    refuse_unless_own(asked.caller, who)   # before anybody learns who there is
+    refuse_to_credential(asked.caller, asked.commands.people.find(who))
     line = fields.get("key", "")[:LONGEST_KEY]
     await asked.commands.people.add_key(who, fields.get("label", "")[:LONGEST_TEXT], line)
     return _back(asked)
 
 
 async def remove_key(asked: Asked, fields: Mapping[str, str]) -> str:
-    asked.commands.people.refuse_unless_own(asked.caller, asked.names["person"])
+    refuse_unless_own(asked.caller, asked.names["person"])
     await asked.commands.people.remove_key(asked.names["person"], fields.get("label", ""))
     return _back(asked)
 

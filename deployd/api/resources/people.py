@@ -9,6 +9,7 @@ from aiohttp import web
 from pydantic import Field
 
 from deployd.access.actions import Action
+from deployd.access.giving import refuse_to_credential, refuse_to_give, refuse_unless_host_admin, refuse_unless_own
 from deployd.access.people import LONGEST_TEXT
 from deployd.access.roles import EVERY, Role
 from deployd.api.answers import many, one
@@ -115,7 +116,7 @@ async def list_people(asked: Asked) -> web.Response:
                      status=CREATED))
 async def add_person(asked: Asked) -> web.Response:
     body = await read_body(asked.request, PersonBody)
-    asked.commands.people.refuse_to_give(asked.caller, body.roles)
+    refuse_to_give(asked.caller, body.roles)
     roles = {project: Role(role) for project, role in body.roles.items()}
     made = await asked.commands.people.add(body.id, body.name, body.email, roles, by=asked.caller)
     return one(_person(asked, made.id), status=CREATED)
@@ -127,8 +128,8 @@ async def add_person(asked: Asked) -> web.Response:
 async def change_person(asked: Asked) -> web.Response:
     body, person = await read_body(asked.request, PersonChangeBody), asked.request.match_info["person"]
     if body.name is not None or body.email is not None or not body.roles:
-        asked.commands.people.refuse_unless_own(asked.caller, person)
-    asked.commands.people.refuse_to_give(asked.caller, body.roles)
+        refuse_unless_own(asked.caller, person)
+    refuse_to_give(asked.caller, body.roles)
     roles = {project: Role(role) if role else None for project, role in body.roles.items()}
     await asked.commands.people.change(person, name=body.name, email=body.email, roles=roles, by=asked.caller)
     return one(_person(asked, person))
@@ -139,7 +140,7 @@ async def change_person(asked: Asked) -> web.Response:
                      PersonShape))
 async def leave(asked: Asked) -> web.Response:
     person = asked.request.match_info["person"]
-    asked.commands.people.refuse_unless_own(asked.caller, person)
+    refuse_unless_own(asked.caller, person)
     await asked.commands.people.leave(person)
     return one(_person(asked, person))
 
@@ -148,7 +149,7 @@ async def leave(asked: Asked) -> web.Response:
                      "take somebody back who left, with their roles and without tokens and keys", PersonShape))
 async def come_back(asked: Asked) -> web.Response:
     person = asked.request.match_info["person"]
-    asked.commands.people.refuse_unless_host_admin(asked.caller)
+    refuse_unless_host_admin(asked.caller)
     await asked.commands.people.come_back(person, by=asked.caller)
     return one(_person(asked, person))
 
@@ -158,7 +159,8 @@ async def come_back(asked: Asked) -> web.Response:
 async def add_token(asked: Asked) -> web.Response:
     body, person = await read_body(asked.request, TokenBody), asked.request.match_info["person"]
     role, projects = Role(body.role), tuple(body.projects)
-    asked.commands.people.refuse_to_credential(asked.caller, person, role, projects)
+    refuse_unless_own(asked.caller, person)   # before anybody learns who there is
+    refuse_to_credential(asked.caller, asked.commands.people.find(person), role, projects)
     made, secret = await asked.commands.people.add_token(person, body.label, role=role, projects=projects,
                                                          days=body.days)
     ends = made.ends.isoformat() if made.ends else None
@@ -169,7 +171,7 @@ async def add_token(asked: Asked) -> web.Response:
                      body=LabelBody))
 async def remove_token(asked: Asked) -> web.Response:
     body, person = await read_body(asked.request, LabelBody), asked.request.match_info["person"]
-    asked.commands.people.refuse_unless_own(asked.caller, person)
+    refuse_unless_own(asked.caller, person)
     await asked.commands.people.remove_token(person, body.label)
     return one(_person(asked, person))
 
@@ -178,7 +180,8 @@ async def remove_token(asked: Asked) -> web.Response:
                      status=CREATED))
 async def add_key(asked: Asked) -> web.Response:
     body, person = await read_body(asked.request, KeyBody), asked.request.match_info["person"]
-    asked.commands.people.refuse_to_credential(asked.caller, person)
+    refuse_unless_own(asked.caller, person)   # before anybody learns who there is
+    refuse_to_credential(asked.caller, asked.commands.people.find(person))
     await asked.commands.people.add_key(person, body.label, body.key)
     return one(_person(asked, person), status=CREATED)
 
@@ -187,7 +190,7 @@ async def add_key(asked: Asked) -> web.Response:
                      PersonShape, body=LabelBody))
 async def remove_key(asked: Asked) -> web.Response:
     body, person = await read_body(asked.request, LabelBody), asked.request.match_info["person"]
-    asked.commands.people.refuse_unless_own(asked.caller, person)
+    refuse_unless_own(asked.caller, person)
     await asked.commands.people.remove_key(person, body.label)
     return one(_person(asked, person))
 

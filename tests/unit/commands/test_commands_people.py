@@ -13,6 +13,7 @@ import pytest
 from deployd.access.caller import OPERATOR, Caller
 from deployd.access.directory import Directory
 from deployd.access.errors import Forbidden, NotFound
+from deployd.access.giving import refuse_to_credential, refuse_to_give
 from deployd.access.people import PersonUnusable, PublicKeyUnusable
 from deployd.access.roles import EVERY, Role
 from deployd.commands.people import MOST_OF_ONE, AlreadyThere, PeopleCommands
@@ -194,7 +195,7 @@ async def test_an_admin_who_loses_the_role_gives_it_back_to_nobody_by_requests_t
     seen = world.directory.by_secret(secret)
     assert seen is not None
     people, by = world.people, seen.caller
-    people.refuse_to_give(by, {"shop": Role.ADMIN})   # as a request is let in that waits from then on
+    refuse_to_give(by, {"shop": Role.ADMIN})   # as a request is let in that waits from then on
     await people.change("anna", roles={"shop": Role.VIEWER})
     for late in (
         people.change("anna", roles={"shop": Role.ADMIN}, by=by),
@@ -216,17 +217,17 @@ async def test_who_may_make_what(world: World) -> None:
     whole = Caller("anna", {"shop": Role.ADMIN}, "laptop", "anna")
     lesser = Caller("anna", {"shop": Role.VIEWER}, "reader", "anna")
     people = world.people
-    people.refuse_to_credential(whole, "anna")
-    people.refuse_to_credential(lesser, "anna", Role.VIEWER)
-    people.refuse_to_credential(OPERATOR, "anna")
+    refuse_to_credential(whole, people.find("anna"))
+    refuse_to_credential(lesser, people.find("anna"), Role.VIEWER)
+    refuse_to_credential(OPERATOR, people.find("anna"))
     bert, robot = Caller("bert", {}, "", "bert"), Caller("anna", {EVERY: Role.VIEWER})
     for caller, role in ((lesser, Role.ADMIN), (lesser, Role.CONTRIBUTOR), (bert, Role.VIEWER), (robot, Role.VIEWER)):
         with pytest.raises(Forbidden):
-            people.refuse_to_credential(caller, "anna", role)
-    people.refuse_to_give(whole, {"shop": Role.ADMIN})
+            refuse_to_credential(caller, people.find("anna"), role)
+    refuse_to_give(whole, {"shop": Role.ADMIN})
     for roles in ({EVERY: Role.VIEWER}, {"blog": None}, {"shop": Role.VIEWER, "blog": Role.VIEWER}):
         with pytest.raises(Forbidden, match="is no admin of"):
-            people.refuse_to_give(whole, roles)
+            refuse_to_give(whole, roles)
 
 
 @pytest.mark.parametrize(("role", "projects"), [
@@ -240,8 +241,8 @@ async def test_a_token_makes_none_that_could_do_more_once_its_owner_becomes_more
     _, secret = await world.people.add_token("anna", "reader", role=Role.VIEWER, projects=("shop",))
     stolen = world.directory.by_secret(secret)
     assert stolen is not None
-    world.people.refuse_to_credential(stolen.caller, "anna", Role.VIEWER, ("shop",))
+    refuse_to_credential(stolen.caller, world.people.find("anna"), Role.VIEWER, ("shop",))
     with pytest.raises(Forbidden, match="may do less"):
-        world.people.refuse_to_credential(stolen.caller, "anna", role, projects)
+        refuse_to_credential(stolen.caller, world.people.find("anna"), role, projects)
     with pytest.raises(Forbidden, match="may do less"):
-        world.people.refuse_to_credential(stolen.caller, "anna")   # a key does all that its owner may
+        refuse_to_credential(stolen.caller, world.people.find("anna"))   # a key does all that its owner may
