@@ -18,8 +18,9 @@ from deployd.environment.relationships import Credential
 from deployd.errors import DeployError
 from deployd.process import Output, run
 from deployd.project.model import Endpoint, Service, ServiceConfiguration
-from deployd.services.families import SECRET_FORMS, family_of
+from deployd.services.families import FRONTS, SECRET_FORMS, family_of
 from deployd.services.family import SECRET_FILE, Parts
+from deployd.services.front import TEXT_FILE
 from deployd.settings import config_folder
 
 LABEL = f"deployd=test-services-{os.getpid()}-{secrets.token_hex(3)}"
@@ -67,6 +68,17 @@ class Stand:
             *(word for form, path in parts.secret_files.items() for word in ("-v", f"{self._file(form)}:{path}:ro")),
         ]
 
+    def _front(self) -> list[str]:
+        front = FRONTS.get(self.service.kind)
+        if front is None:
+            return []
+        folder = self.folder / "front"
+        folder.mkdir(exist_ok=True)
+        if not (folder / TEXT_FILE).exists():
+            (folder / TEXT_FILE).write_text(front.text(self.service, {}))
+        self.folder.chmod(0o755)
+        return ["-v", f"{folder}:{front.folder}:ro"]
+
     def _file(self, form: str) -> Path:
         file = self.folder / form
         file.write_text(SECRET_FORMS[form].format(self.secret("root")))
@@ -91,7 +103,7 @@ class Stand:
             f"--memory={self.memory_mb}m", *(f"--cap-add={name}" for name in parts.capabilities),
             *(f"--tmpfs={path}:{text}" for path, text in parts.tmpfs.items()),
             *(word for name, value in parts.environment.items() for word in ("-e", f"{name}={value}")),
-            *self._secret(parts),
+            *self._secret(parts), *self._front(),
             *(["-v", f"{self.name}:{parts.volume_path}"] if parts.volume_path else []),
             *([f"--ulimit=nofile={parts.open_files}:{parts.open_files}"] if parts.open_files else []),
             *([f"--shm-size={parts.shm_bytes}"] if parts.shm_bytes else []),
