@@ -40,7 +40,6 @@ class Kafka:
             volume_path=DATA,
             # The official image runs as its user from the beginning.
             tmpfs={"/run": memory_folder(16), "/tmp": memory_folder(512)},
-            open_files=65_536,
             crash_safe=True,    # what its files have behind the last whole message is cut off at the start
         )
 

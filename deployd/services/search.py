@@ -31,6 +31,11 @@ BESIDE_HEAP_MB = 350
 """Classes, compiled code, threads and buffers."""
 MOST_HEAP_MB = 31_744
 """Beyond it every reference takes twice as much."""
+OF_OFFICIAL_IMAGES: Mapping[str, Mapping[str, str]] = {
+    "opensearch": {"DISABLE_SECURITY_PLUGIN": "true", "DISABLE_INSTALL_DEMO_CONFIG": "true"},
+    "elasticsearch": {"xpack.security.enabled": "false"},
+}
+"""They would ask for certificates and a password of their own making. Ours do not look at these."""
 KEEP_USERS = """\
 cat > "$1/.deployd-users" && chmod 644 "$1/.deployd-users" && mv "$1/.deployd-users" "$1/deployd-users\""""
 
@@ -44,7 +49,7 @@ class Search:
     connection = Connection("http", PORT)
 
     def parts(self, service: Service, *, memory_mb: int) -> Parts:
-        heap_mb = heap_mb_of(memory_mb)
+        heap_mb, home = heap_mb_of(memory_mb), f"/usr/share/{self.engine}"
         required = service.configured(SearchConfiguration).authentication
         return Parts(
             usual_seconds=20.0,
@@ -53,12 +58,12 @@ class Search:
             command=(self.engine, *_settings()),
             environment={
                 f"{'OPENSEARCH' if self.engine == 'opensearch' else 'ES'}_JAVA_OPTS": f"-Xms{heap_mb}m -Xmx{heap_mb}m",
+                **OF_OFFICIAL_IMAGES[self.engine],
                 **({"SEARCH_AUTHENTICATION": "required"} if required else {}),
             },
-            volume_path=f"/usr/share/{self.engine}/data",
-            # Official images run as their user from the beginning.
-            tmpfs={"/run": memory_folder(16), "/tmp": memory_folder(512)},
-            open_files=65_536,
+            volume_path=f"{home}/data",
+            # Official images run as their user from the beginning, and write what their memory does into a file.
+            tmpfs={"/run": memory_folder(16), "/tmp": memory_folder(512), f"{home}/logs": memory_folder(64)},
             crash_safe=True,    # what it answers stands in its log of operations before the answer is sent
         )
 

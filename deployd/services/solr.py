@@ -27,7 +27,12 @@ UNPACK = """\
 set -e; home=${SOLR_HOME:-/var/solr/data}; here="$home/$1"; mkdir -p "$here"; rm -rf "$here/.conf"; mkdir "$here/.conf"
 tar --extract --no-same-owner --no-same-permissions --directory="$here/.conf"
 from="$here/.conf"; [ ! -d "$from/conf" ] || from="$from/conf"
-rm -rf "$here/conf"; mv "$from" "$here/conf"; rm -rf "$here/.conf"; chown -R --reference="$home" "$home/${1%%/*}\""""
+rm -rf "$here/.before"; [ ! -d "$here/conf" ] || mv "$here/conf" "$here/.before"
+mv "$from" "$here/conf"; rm -rf "$here/.conf"; chown -R --reference="$home" "$home/${1%%/*}\""""
+# What Solr refused must not be what it finds at its next start.
+AS_BEFORE = """\
+here="${SOLR_HOME:-/var/solr/data}/$1"; [ -d "$here/.before" ] || exit 0
+rm -rf "$here/conf"; mv "$here/.before" "$here/conf\""""
 DEFAULT = """\
 set -e; home=${SOLR_HOME:-/var/solr/data}; here="$home/$1"; [ ! -e "$here/conf" ] || exit 0; mkdir -p "$here"
 cp -R /opt/solr/server/solr/configsets/_default/conf "$here/conf"; chown -R --reference="$home" "$here\""""
@@ -61,7 +66,6 @@ class Solr:
             volume_path="/var/solr",
             # The official image runs as its user from the beginning.
             tmpfs={"/run": memory_folder(16), "/tmp": memory_folder(512)},
-            open_files=65_536,
             crash_safe=True,    # what it answers stands in its log of updates
         )
 
@@ -70,11 +74,18 @@ class Solr:
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
         wanted = service.configured(SolrConfiguration)
-        for name, archive in wanted.configsets.items():
-            await _unpack(execute, f"configsets/{name}", archive)
-        for name in service.schemas:
-            core = wanted.cores.get(name, SolrCore(conf_dir=wanted.core_config))
-            await _have_core(execute, service, name, core)
+        cores = {name: wanted.cores.get(name, SolrCore(conf_dir=wanted.core_config)) for name in service.schemas}
+        archives = {f"configsets/{name}": archive for name, archive in wanted.configsets.items()}
+        archives |= {name: core.conf_dir for name, core in cores.items() if core.conf_dir is not None}
+        for folder, archive in archives.items():
+            await execute(("sh", "-c", UNPACK, "sh", folder), base64.b64decode(archive))
+        try:
+            for name, core in cores.items():
+                await _have_core(execute, service, name, core)
+        except CoreNotMade:
+            for folder in archives:
+                await execute(("sh", "-c", AS_BEFORE, "sh", folder))
+            raise
 
     def copying(self, service: Service) -> Copying | None:
         return None   # its files are copied
@@ -94,9 +105,7 @@ def create_query(name: str, properties: Mapping[str, str]) -> str:
 
 async def _have_core(execute: Execute, service: Service, name: str, core: SolrCore) -> None:
     properties = properties_of(core)
-    if core.conf_dir is not None:
-        await _unpack(execute, name, core.conf_dir)
-    elif "configSet" not in properties:
+    if core.conf_dir is None and "configSet" not in properties:
         await execute(("sh", "-c", DEFAULT, "sh", name))
     _, found = await ask(execute, PORT, f"{CORES}?{urlencode({'action': 'STATUS', 'core': name})}")
     if "instanceDir" in found.get("status", {}).get(name, {}):
@@ -118,8 +127,6 @@ async def _have_core(execute: Execute, service: Service, name: str, core: SolrCo
 def _said(answer: Mapping[str, object]) -> Iterator[str]:
     error = answer.get("error")
     if isinstance(error, dict):
-        yield from str(error.get("msg", "")).splitlines()[:20]
-
-
-async def _unpack(execute: Execute, folder: str, archive: str) -> None:
-    await execute(("sh", "-c", UNPACK, "sh", folder), base64.b64decode(archive))
+        yield from str(error.get("msg", "")).splitlines()[:10]
+        causes = [line for line in str(error.get("trace", "")).splitlines() if line.startswith("Caused by: ")]
+        yield from causes[-5:]

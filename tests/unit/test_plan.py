@@ -73,11 +73,13 @@ def test_an_upgrade_is_done_in_place_and_a_downgrade_is_refused() -> None:
     ("mongodb:4.0", "mongodb:4.4", "its makers want mongodb:4.2 to run"),
     ("influxdb:1.8", "influxdb:2.7", "another major version does not read them"),
     ("elasticsearch:7.10", "elasticsearch:8.5", "index anew"),
+    ("opensearch:1.3", "opensearch:3", "its makers want opensearch:2 to run"),
     ("redis-persistent:8.0", "redis:8.0", "cannot change from redis-persistent:8.0 to redis:8.0"),
     ("valkey-persistent:9.1", "valkey-persistent:8.1", "cannot go back"),
     ("mariadb:10.5", "mariadb:11.8", None), ("postgresql:17", "postgresql:17", None),
     ("rabbitmq:3.8", "rabbitmq:3.10", None), ("rabbitmq:4.0", "rabbitmq:4.3", None),
     ("oracle-mysql:8.4", "oracle-mysql:9.7", None),
+    ("opensearch:1.3", "opensearch:2", None), ("opensearch:2.5", "opensearch:3", None),
     ("redis-persistent:6.0", "redis-persistent:8.0", None), ("clickhouse:24.3", "clickhouse:26.3", None),
     ("redis:8.0", "redis:7.0", None), ("redis:7.0", "redis-persistent:7.0", None),   # only in memory
 ])

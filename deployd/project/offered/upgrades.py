@@ -38,6 +38,7 @@ UPGRADES: Mapping[str, Upgrade] = {
     "influxdb": Upgrade(same_major=True, way=BESIDE.format(how="export and write")),
     "elasticsearch": Upgrade(same_major=True, way=REINDEX),
     "elasticsearch-enterprise": Upgrade(same_major=True, way=REINDEX),
+    "opensearch": Upgrade(("1", "2", "3")),
     "solr": Upgrade(same_major=True, way=REINDEX),
 }
 ANY_NEWER = Upgrade()

@@ -9,7 +9,7 @@ from deployd.environment.relationships import Credential
 from deployd.project.model import Endpoint, Service, SolrConfiguration, SolrCore
 from deployd.project.reader import read_project
 from deployd.services.families import family_of
-from deployd.services.solr import CoreNotMade, create_query, properties_of
+from deployd.services.solr import AS_BEFORE, CoreNotMade, create_query, properties_of
 from tests.doubles.trees import DictTree
 
 ARCHIVE = base64.b64encode(b"a tar").decode()
@@ -29,17 +29,21 @@ class Server:
         self.cores, self.refuses = cores, refuses
         self.asked: list[str] = []
         self.told: list[tuple[str, bytes]] = []
+        self.scripts: list[str] = []
 
     async def __call__(self, argv: tuple[str, ...], stdin: bytes | None = None) -> bytes:
         if argv[0] == "sh":
             self.told.append((argv[-1], stdin or b""))
+            self.scripts.append(argv[2])
             return b""
         self.asked.append(argv[-1])
         if "STATUS" in argv[-1]:
             found = {core: {"instanceDir": "x"} if core in self.cores else {} for core in ("main", "collection1")}
             return b"HTTP/1.1 200 OK\r\n\r\n" + json.dumps({"status": found}).encode()
         if self.refuses:
-            return b"HTTP/1.1 400 Bad\r\n\r\n" + json.dumps({"error": {"msg": self.refuses}}).encode()
+            return b"HTTP/1.1 400 Bad\r\n\r\n" + json.dumps({
+                "error": {"msg": "no", "trace": f"x\n\tat y\nCaused by: {self.refuses}"},
+            }).encode()
         return b"HTTP/1.1 200 OK\r\n\r\n{}"
 
 
@@ -78,10 +82,12 @@ async def test_the_configuration_of_the_only_core_of_old_files_is_that_of_the_de
     assert server.told[0] == ("collection1", b"a tar")
 
 
-async def test_what_solr_says_of_a_core_that_it_refuses_is_the_evidence():
+async def test_a_core_that_solr_refuses_gets_back_what_it_had_and_solrs_words_are_the_evidence():
+    server = Server(refuses="no field type text_de")
     with pytest.raises(CoreNotMade) as raised:
-        await provision(solr(cores={"main": SolrCore(conf_dir=ARCHIVE)}), Server(refuses="no field type text_de"))
-    assert raised.value.evidence == ("no field type text_de",)
+        await provision(solr(cores={"main": SolrCore(conf_dir=ARCHIVE)}), server)
+    assert raised.value.evidence == ("no", "Caused by: no field type text_de")
+    assert server.scripts[-1] == AS_BEFORE
     assert "main" in raised.value.what
 
 
