@@ -17,6 +17,7 @@ import os
 from pathlib import Path
 from typing import ClassVar
 
+from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import Bind
 from deployd.errors import DeployError
 from deployd.project.model import ProjectConfig, Service
@@ -102,12 +103,23 @@ async def is_turned(release: Release, host: Host, service: Service) -> bool:
 async def backends_of(release: Release, host: Host, service: Service) -> dict[str, tuple[Backend, ...]]:
     """{relationship: the web servers of a version that it leads to}; () of what is not there yet."""
     found: dict[str, tuple[Backend, ...]] = {}
-    network = release.names.network
     for item in service.relationships:
-        seen = await host.engine.container(release.container("web", item.target))
-        address = (seen.addresses.get(network) or seen.own_addresses.get(network)) if seen else None
-        found[item.name] = (Backend(seen.name, address),) if seen and address else ()
+        seen = [await host.engine.container(name) for name in _web_servers(release, item.target)]
+        found[item.name] = tuple(
+            Backend(container.name, address) for container in seen
+            if container is not None and (address := _address(container, release.names.network))
+        )
     return found
+
+
+def _web_servers(release: Release, app: str) -> tuple[str, ...]:
+    """The containers that answer for an application."""
+    return (release.container("web", app),)
+
+
+def _address(container: ContainerSeen, network: str) -> str | None:
+    """The one that it keeps, also while it does not run."""
+    return container.addresses.get(network) or container.own_addresses.get(network)
 
 
 async def _execute(
