@@ -23,10 +23,12 @@ def forms() -> Iterator[ModuleType]:
 def test_nothing_said_is_a_letter_with_small_margins(forms):
     told = forms.pdf_of({}, "", "")
     assert (told["paperWidth"], told["paperHeight"], told["marginTop"], told["scale"]) == (8.5, 11.0, 0.39, 1.0)
-    assert not (told["landscape"] or told["printBackground"] or told["displayHeaderFooter"])
+    assert {told[name] for name in ("landscape", "printBackground", "displayHeaderFooter")} == {False}
 
 
-@pytest.mark.parametrize(("written", "inches"), [("8.27", 8.27), ("210mm", 8.268), ("72pt", 1), ("96px", 1), ("6pc", 1)])
+@pytest.mark.parametrize(("written", "inches"), [
+    ("8.27", 8.27), ("210mm", 8.268), ("72pt", 1), ("96px", 1), ("6pc", 1),
+])
 def test_lengths_have_units(forms, written, inches):
     assert forms.pdf_of({"paperWidth": written}, "", "")["paperWidth"] == pytest.approx(inches, abs=0.001)
 
