@@ -2,7 +2,8 @@
 
     start_services   they run, and lead to nothing, or to what is live
     asked before     (smoke tests, operators with a pass) the new version straight, past them
-    healthy          the text of the new version is loaded, so that what is wrong with it comes out
+    prepare          the text of the new version is loaded, so that what is wrong with it comes out; of one whose
+                     container is replaced, when that is done
     switch           it is laid there and used, then the router switches
     undone           the text of the version before again, before its successor's containers go
 
@@ -14,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import ClassVar
 
@@ -61,15 +63,19 @@ async def lay_out_front(release: Release, host: Host, service: Service) -> None:
         await _write(_folder(release, host, service), front.text(service, await backends_of(release, host, service)))
 
 
-async def load_fronts(release: Release, host: Host) -> None:
+async def load_fronts(release: Release, host: Host, *, but_for: Collection[str] = ()) -> None:
     """Have the services before the applications know what a version wants of them, and not do it yet.
+
+    Args:
+        but_for: Those that another container takes the place of: the one that there is may not understand it.
 
     Raises:
         FrontNotTurned: One does not take its text.
     """
     for service, front in fronts_of(await read_config(release, host)):
-        text = front.text(service, await backends_of(release, host, service))
-        await _execute(release, host, service, text, front.load(text), text.encode())
+        if service.name not in but_for:
+            text = front.text(service, await backends_of(release, host, service))
+            await _execute(release, host, service, text, front.load(text), text.encode())
 
 
 async def turn_fronts(release: Release, host: Host) -> tuple[str, ...]:
