@@ -18,6 +18,7 @@ from deployd.release.configuration import read_config
 from deployd.release.fingerprint import live_containers
 from deployd.release.ports import Host
 from deployd.release.routes import route_set
+from deployd.release.services.fronts import load_fronts
 from deployd.release.version_removal import stop_old_workers
 from deployd.router.table import Released, RouteSet
 from deployd.runtimes.magento.program import preparation
@@ -27,8 +28,13 @@ from deployd.state.rests import AWAKE
 async def prepare(deployment: Deployment, host: Host, tell: Tell) -> Prepared:
     """Where a recipe deploys, look in the new containers what is due: visitors are held no longer than that needs.
 
-    One that fails is told and nothing more: the deploy hook then does all of it.
+    One that fails is told and nothing more: the deploy hook then does all of it. What stands before the applications
+    learns of the new version, which takes it a second.
+
+    Raises:
+        FrontNotTurned: It does not take what it is to do.
     """
+    await load_fronts(deployment.release, host, but_for=deferred_of(deployment).services)
     if not deployment.planned.plan.run_deploy_hook or deployment.planned.before is None:
         return Prepared(())
     looked = []

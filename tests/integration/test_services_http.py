@@ -233,6 +233,8 @@ async def test_chromium_is_driven_by_its_name_and_by_its_address():
     async with standing(service("chrome-headless", "156", disk_mb=None)) as stand, application(stand) as app:
         first = (await app.run("python3", "-c", CHROME)).text
         assert "Chrome/" in first
+        page = ("--header", "Origin: http://evil.example", "--output", "/dev/null", "--write-out", "%{http_code}")
+        assert await app.get(":9222/json/version", *page) == "403", "a page in it does not drive it"
         await stand.restart()
         assert (await app.run("python3", "-c", CHROME)).text == first
 

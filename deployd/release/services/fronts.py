@@ -2,7 +2,8 @@
 
     start_services   they run, and lead to nothing, or to what is live
     asked before     (smoke tests, operators with a pass) the new version straight, past them
-    healthy          the text of the new version is loaded, so that what is wrong with it comes out
+    prepare          the text of the new version is loaded, so that what is wrong with it comes out; of one whose
+                     container is replaced, when that is done
     switch           it is laid there and used, then the router switches
     undone           the text of the version before again, before its successor's containers go
 
@@ -14,9 +15,11 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Collection
 from pathlib import Path
 from typing import ClassVar
 
+from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import Bind
 from deployd.errors import DeployError
 from deployd.project.model import ProjectConfig, Service
@@ -60,15 +63,19 @@ async def lay_out_front(release: Release, host: Host, service: Service) -> None:
         await _write(_folder(release, host, service), front.text(service, await backends_of(release, host, service)))
 
 
-async def load_fronts(release: Release, host: Host) -> None:
+async def load_fronts(release: Release, host: Host, *, but_for: Collection[str] = ()) -> None:
     """Have the services before the applications know what a version wants of them, and not do it yet.
+
+    Args:
+        but_for: Those that another container takes the place of: the one that there is may not understand it.
 
     Raises:
         FrontNotTurned: One does not take its text.
     """
     for service, front in fronts_of(await read_config(release, host)):
-        text = front.text(service, await backends_of(release, host, service))
-        await _execute(release, host, service, text, front.load(text), text.encode())
+        if service.name not in but_for:
+            text = front.text(service, await backends_of(release, host, service))
+            await _execute(release, host, service, text, front.load(text), text.encode())
 
 
 async def turn_fronts(release: Release, host: Host) -> tuple[str, ...]:
@@ -102,15 +109,23 @@ async def is_turned(release: Release, host: Host, service: Service) -> bool:
 async def backends_of(release: Release, host: Host, service: Service) -> dict[str, tuple[Backend, ...]]:
     """{relationship: the web servers of a version that it leads to}; () of what is not there yet."""
     found: dict[str, tuple[Backend, ...]] = {}
-    network = release.names.network
     for item in service.relationships:
-        behind: list[Backend] = []
-        for part in release.webs(item.target):
-            seen = await host.engine.container(release.container("web", part))
-            address = (seen.addresses.get(network) or seen.own_addresses.get(network)) if seen else None
-            behind += [Backend(seen.name, address)] if seen and address else []
-        found[item.name] = tuple(behind)
+        seen = [await host.engine.container(name) for name in _web_servers(release, item.target)]
+        found[item.name] = tuple(
+            Backend(container.name, address) for container in seen
+            if container is not None and (address := _address(container, release.names.network))
+        )
     return found
+
+
+def _web_servers(release: Release, app: str) -> tuple[str, ...]:
+    """The containers that answer for an application."""
+    return (release.container("web", app),)
+
+
+def _address(container: ContainerSeen, network: str) -> str | None:
+    """The one that it keeps, also while it does not run."""
+    return container.addresses.get(network) or container.own_addresses.get(network)
 
 
 async def _execute(
