@@ -162,7 +162,7 @@ async def test_mariadb_grants_before_it_revokes_and_drops_only_users_that_are_no
     assert "DROP USER IF EXISTS 'user'" not in text
     assert "DROP DATABASE" not in text
     assert "ON `my\\_db`.* TO 'o''hara'@'%'" in text
-    revoke = "REVOKE" if kind == "mariadb" else "REVOKE IF EXISTS"   # which would end with an error for what is not held
+    revoke = "REVOKE" if kind == "mariadb" else "REVOKE IF EXISTS"   # else what is not held is an error
     assert f"{revoke} ALL PRIVILEGES ON `other\\_db`.* FROM 'user'@'%'" in text
     assert text.index("GRANT SELECT, CREATE TEMPORARY TABLES, SHOW VIEW, INSERT") < text.index(f"{revoke} CREATE, DROP")
 
