@@ -32,6 +32,8 @@ class Privileges:
     """On the server: `replication`."""
     lead: tuple[str, ...]
     """Beside that: `replication-admin`."""
+    revoke: str = "REVOKE"
+    """How what is not held may be taken away as well."""
 
     def on_schema(self, level: str) -> tuple[str, ...]:
         return {"rw": READ + WRITE, "admin": READ + WRITE + self.shape}.get(level, READ)
@@ -110,14 +112,14 @@ def _grants(service: Service, there: set[tuple[str, str]], privileges: Privilege
             yield f"GRANT {', '.join(held)} ON {target} TO {_user(user)}"
             excess = [right for right in READ + WRITE + privileges.shape if right not in held]
             if excess:
-                yield f"REVOKE {', '.join(excess)} ON {target} FROM {_user(user)}"
+                yield f"{privileges.revoke} {', '.join(excess)} ON {target} FROM {_user(user)}"
         if server:
             yield f"GRANT {', '.join(sorted(server))} ON *.* TO {_user(user)}"
-        yield f"REVOKE {', '.join(sorted(set(on_server) - server)) or 'USAGE'} ON *.* FROM {_user(user)}"
+        yield f"{privileges.revoke} {', '.join(sorted(set(on_server) - server)) or 'USAGE'} ON *.* FROM {_user(user)}"
     users = {ACCOUNTS.user_of(endpoint.name) for endpoint in service.endpoints}
     for user, pattern in sorted(there - wanted):
         if user in users:
-            yield f"REVOKE ALL PRIVILEGES ON `{pattern}`.* FROM {_user(user)}"
+            yield f"{privileges.revoke} ALL PRIVILEGES ON `{pattern}`.* FROM {_user(user)}"
 
 
 def _name(name: str) -> str:

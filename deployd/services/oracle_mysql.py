@@ -36,6 +36,7 @@ PRIVILEGES = Privileges(
     shape=("CREATE", "DROP", "ALTER", "REFERENCES", "CREATE VIEW", "CREATE ROUTINE", "ALTER ROUTINE"),
     replicate=("REPLICATION SLAVE", "REPLICATION CLIENT"),
     lead=("REPLICATION_SLAVE_ADMIN",),
+    revoke="REVOKE IF EXISTS",
 )
 OF_MARIADB = ("optimizer-use-condition-selectivity", "wsrep-sync-wait")
 

@@ -95,6 +95,13 @@ def test_where_newer_versions_run_what_was_written_for_older_ones_a_newer_one_is
     assert catalogue.runtime(name, asked, nearest=True, newer_first=True).version == taken
 
 
+@pytest.mark.parametrize(("asked", "before"), [("4.0", ""), ("3.6", "mongodb:3.6 is not on this host; mongodb:4.0, ")])
+def test_who_gets_another_program_than_the_type_names_is_told(catalogue, asked, before):
+    warning = catalogue.service("mongodb", asked, fallback="upwards").warning
+    assert warning.startswith(before)
+    assert "mongodb:4.0 is FerretDB 1.24, which speaks MongoDB's protocol" in warning
+
+
 def test_an_official_image_needs_nothing_but_its_name(tmp_path):
     text = 'services: {mariadb: {"11.8": {image: "mariadb:11.8"}}}\nweb: {image: nginx}\nrouter: {image: r}\n'
     entry = load_catalogue(written(tmp_path, text)).service("mariadb", "11.8").entry

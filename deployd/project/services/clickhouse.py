@@ -39,6 +39,8 @@ ENDPOINT = Table(
 )
 LEVELS = ("ro", "rw", "admin")
 PORTS = (9000, 8123)
+TAKEN = ("default", "main")
+"""The administrator, and the user of the endpoints that a service has by itself."""
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_-]{0,62}", re.ASCII)
 
 
@@ -60,9 +62,9 @@ def read(fields: Fields | None, service: Fields) -> Found:
 
 
 def _port(name: str, entry: Field) -> int | None:
-    if not _NAME.fullmatch(name):
+    if not _NAME.fullmatch(name) or name.lower() in TAKEN:
         entry.wrong_name("bad-name", f"`{shown(name)}` cannot be the name of a user of ClickHouse",
-                         "begin with a letter, and use letters, digits, `_` and `-`")
+                         "begin with a letter, use letters, digits, `_` and `-`, and none that it has by itself")
     fields = entry.fields(ENDPOINT) if not entry.is_null() else None
     field = fields.get("port") if fields else None
     port = field.integer(1, 65535) if field else None

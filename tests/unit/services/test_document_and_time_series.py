@@ -95,8 +95,9 @@ def test_what_is_wrong_with_a_clickhouse_is_said():
         _, wrong = read("{type: 'clickhouse:26.3', disk: 512, configuration: {databases: [main, other], "
                         f"endpoints: {{x: {endpoint}}}}}}}")
         assert any(said in line for line in wrong), (endpoint, wrong)
-    _, wrong = read("{type: 'clickhouse:26.3', disk: 512, configuration: {endpoints: {1st: {}}}}")
-    assert any("cannot be the name of a user" in line for line in wrong)
+    for name in ("1st", "default", "main", "a$"):
+        _, wrong = read(f"{{type: 'clickhouse:26.3', disk: 512, configuration: {{endpoints: {{{name}: {{}}}}}}}}")
+        assert any("cannot be the name of a user" in line for line in wrong), name
 
 
 def test_settings_of_mariadb_are_named_where_mysql_is_oracles():

@@ -167,8 +167,9 @@ async def test_mariadb_grants_before_it_revokes_and_drops_only_users_that_are_no
     assert "DROP USER IF EXISTS 'user'" not in text
     assert "DROP DATABASE" not in text
     assert "ON `my\\_db`.* TO 'o''hara'@'%'" in text
-    assert "REVOKE ALL PRIVILEGES ON `other\\_db`.* FROM 'user'@'%'" in text
-    assert text.index("GRANT SELECT, CREATE TEMPORARY TABLES, SHOW VIEW, INSERT") < text.index("REVOKE CREATE, DROP")
+    revoke = "REVOKE" if kind == "mariadb" else "REVOKE IF EXISTS"   # else what is not held is an error
+    assert f"{revoke} ALL PRIVILEGES ON `other\\_db`.* FROM 'user'@'%'" in text
+    assert text.index("GRANT SELECT, CREATE TEMPORARY TABLES, SHOW VIEW, INSERT") < text.index(f"{revoke} CREATE, DROP")
 
 
 async def test_postgresql_names_are_quoted_and_data_are_never_dropped():
