@@ -71,7 +71,9 @@ def test_all_that_is_missing_is_told_also_of_files_that_are_wrong() -> None:
             "two: {type: 'php:8.4', runtime: {extensions: [imap]}, source: {root: /}}\n"
             "three: {type: 'golang:1.8', hokes: {}, source: {root: /}}\nfour: {type: 'nodejs:7', source: {root: /}}\n"
         ),
-        ".platform/services.yaml": "db: {type: 'mariadb:12.3', disk: 512}\nvarnish: {type: 'elasticsearch-enterprise:8.19', disk: 512}\n",
+        ".platform/services.yaml": (
+            "db: {type: 'mariadb:12.3', disk: 512}\nfind: {type: 'elasticsearch-enterprise:8.19', disk: 512}\n"
+        ),
     }
     result = read_project(DictTree(files), runnable=RUNNABLE, there=THERE)
     assert result.config is None
