@@ -74,7 +74,7 @@ def test_the_table_of_what_public_projects_ask_for(record_property: Callable[[st
         other = [f"{image.name}:{image.version}" for image in row.other_versions]
         lines.append(f"{row.name:76} {', '.join([*row.missing_types, *dict.fromkeys(other)]) or '-'}")
     counted = figures(found)
-    ends = [f"{number} of {len(found)} with {name}" for name, number in counted.items()]
+    ends = [f"{number} of {len(found)} {name}" for name, number in counted.items()]
     record_property(SHOWN_AT_THE_END, "\n".join([*lines, "; ".join(ends)]))
     assert counted["all types"] >= counted["languages exactly"] >= counted["all versions exactly"] > 0
 
