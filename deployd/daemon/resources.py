@@ -36,6 +36,7 @@ from deployd.router.paths import RouterPlaces
 from deployd.router_process.start import RouterStarted, start_router
 from deployd.settings import Settings
 from deployd.slugs.archive import SlugStore
+from deployd.slugs.kept import KeptResults
 from deployd.state.sealing import Sealer
 from deployd.state.secrets import all_secrets, secrets_named
 from deployd.state.store import Store, open_store
@@ -65,6 +66,7 @@ class Resources:
     code: ProjectCode
     """One for intake and deployments: what the check of a push has read is not read again."""
     slugs: SlugStore
+    kept: KeptResults
     router_started: RouterStarted
     firewall: FirewallManager
     mail: MailSupervisor
@@ -100,9 +102,12 @@ async def open_resources(
     started = await start_router(engine, router, settings, catalogue)
     slugs = SlugStore(settings.state / "slugs", min_free_bytes=settings.min_free_disk_mb * MEGABYTE)
     await slugs.sweep()   # what a crash left half packed
+    kept = KeptResults(settings.state / "kept", min_free_bytes=2 * settings.min_free_disk_mb * MEGABYTE)
+    await kept.sweep()
     return Resources(
         store=store, engine=engine, router=router, clock=SystemClock(), masker=masker, sealer=sealer,
-        code=_project_code(settings, catalogue, readers), slugs=slugs, router_started=started, firewall=firewall,
+        code=_project_code(settings, catalogue, readers), slugs=slugs, kept=kept, router_started=started,
+        firewall=firewall,
         mail=mail_supervisor(store, settings, process.mail_server if process else None),
     )
 

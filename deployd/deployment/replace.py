@@ -29,6 +29,7 @@ from deployd.release.data.volumes import ensure_data_owner
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.release.services.fronts import lay_out_front, turn_fronts
 from deployd.release.services.service import Wanted, ensure_provisioned, ensure_running, wanted_services
 from deployd.release.version_removal import end_new_apps
 from deployd.state.rests import AWAKE
@@ -72,6 +73,7 @@ async def put_back_replaced(deployment: Deployment, host: Host, tell: Tell) -> N
         return
     await end_new_apps(deployment.release, host)   # they go anyway, and must not write into what is put back
     await in_parallel(_put_back(deployment, host, tell, item) for item in await services_before(deployment, host))
+    await turn_fronts(before, host)
     await ensure_data_owner(deployment.release, host, before.version.uid)
     if await host.facts.rest(deployment.environment) == AWAKE:   # else they did not run
         await _start_anew(before, host, deferred)
@@ -82,6 +84,7 @@ async def _replace(deployment: Deployment, host: Host, tell: Tell, wanted: Wante
     began = asyncio.get_running_loop().time()
     names, engine = deployment.names, host.engine
     own, following = names.service(wanted.name), names.next_service(wanted.name, deployment.id)
+    await lay_out_front(deployment.release, host, wanted.service)
     there = await engine.container(own)
     if there is not None and there.labels.get(DIGEST) != wanted.version.digest:
         await engine.stop(own, STOP_SECONDS)
@@ -97,6 +100,8 @@ async def _replace(deployment: Deployment, host: Host, tell: Tell, wanted: Wante
 
 
 async def _put_back(deployment: Deployment, host: Host, tell: Tell, wanted: Wanted) -> None:
+    if deployment.before is not None:
+        await lay_out_front(deployment.before, host, wanted.service)
     await have_service_as_before(deployment, host, wanted)
     if wanted.name not in deployment.copied_services:   # else its files are put back next
         await ensure_provisioned(deployment.release, host, wanted, deployment.names.service(wanted.name))
@@ -120,9 +125,9 @@ async def _start_anew(earlier: Release, host: Host, deferred: Deferred) -> None:
     config = await read_config(earlier, host)
     for app in in_order_of_need(config):
         if Deferred(deferred.services).includes(app, config):
-            container = earlier.container("app", app.name)
-            await host.engine.stop(container)
-            await host.engine.start(container)
+            for container in (earlier.container("app", part) for part in earlier.webs(app.name)):
+                await host.engine.stop(container)
+                await host.engine.start(container)
             await wait_until_listening(earlier, host, app, host.settings.answer_seconds)
 
 

@@ -20,7 +20,8 @@ from deployd.project.model import Application
 from deployd.release.applications.kernel_limits import refuse_too_large
 from deployd.release.identity import ensure_identity, identity_binds
 from deployd.release.ports import Host
-from deployd.release.trust import VARIABLES
+from deployd.release.trust import VARIABLES, trust_binds
+from deployd.runtimes.known import runtime_of
 from deployd.runtimes.paths import build_paths
 from deployd.units import MEGABYTE
 
@@ -81,15 +82,16 @@ async def container_of(
     return ContainerSpec(
         name=name, image=image, labels=deployment.names.labels("build", app.name, deployment.id), entrypoint=(),
         command=wrapper_command(*scripts),
-        environment=merged_environment({**certificates, **build_paths(app), **IDENTITY}, {**values, **SOURCE}),
+        environment=merged_environment(
+            {**certificates, **build_paths(app, deployment.environment.name), **IDENTITY}, {**values, **SOURCE}),
         user=user, working_folder=APP_FOLDER, network=Network(build_network(deployment).name),
         binds=(
             Bind(str(source_folder(deployment, host) / "app"), APP_FOLDER),
             Bind(str(source_folder(deployment, host) / "out"), OUT_FOLDER),
-            Bind(str(host.places.cache(project.id)), CACHE_FOLDER),
+            Bind(str(host.places.cache(project.id, deployment.zone)), CACHE_FOLDER),
             Bind(str(folder), SCRIPTS_FOLDER),
             *identity_binds(await ensure_identity(folder.parent, uid)),
-            *([Bind(str(STORE), str(STORE), read_only=True)] if trust else []),
+            *await trust_binds(host.settings.state, STORE if trust else None, runtime_of(app)),
         ),
         tmpfs={
             "/tmp": "rw,exec,nosuid,nodev,size=4g,mode=1777",

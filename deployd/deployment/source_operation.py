@@ -215,7 +215,7 @@ async def _run(
     there = await host.engine.container(name)
     goes_on = there is not None
     if there is None:
-        await asyncio.to_thread(make_cache, host.places.cache(deployment.project.id), cloned.uid)
+        await asyncio.to_thread(make_cache, host.places.cache(deployment.project.id, deployment.zone), cloned.uid)
         await host.engine.ensure_network(build_network(deployment))
         there = await host.engine.ensure_container(
             await container_of(deployment, host, app, image, (cloned.commit, cloned.uid), scripts))

@@ -47,7 +47,7 @@ QUIET = frozenset({"validate", "build", "slug"})
 PUSH: Table[Deployment, Host] = Table("push", version=5, quiet_phases=QUIET, late_phases=frozenset({"watch"}), steps=(
     #     phase       step                      undone by                    limit        visitors  restart, waits for
     Step("validate", validate.fetch,           NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("validate", validate.read_and_plan,   NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("validate", validate.read_and_plan,   NOTHING,                     60 * MINUTE, AS_BEFORE, AGAIN),
     Step("build",    build.build_apps,         build.discard,               70 * MINUTE, AS_BEFORE, ATTACH, BUILD,
          parallel=Parallel(services.begin_services, services.end_new_services)),
     Step("slug",     slug.pack,                NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN,  PACK),
@@ -62,7 +62,7 @@ PUSH: Table[Deployment, Host] = Table("push", version=5, quiet_phases=QUIET, lat
     Step("hooks",    replace.replace_services, replace.put_back_replaced,   15 * MINUTE, HELD,      AGAIN,  DEPLOY,
          undo_limit_seconds=15 * MINUTE),
     Step("hooks",    hooks.run_deploy_hook,    hooks.end_and_put_back,      65 * MINUTE, HELD,      ATTACH, DEPLOY),
-    Step("route",    route.wait_until_healthy, NOTHING,                     2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
+    Step("route",    route.wait_until_healthy, route.turn_back,             2 * MINUTE,  HELD,      AGAIN,  DEPLOY),
     Step("route",    route.switch,             NO_WAY_BACK,                 10,          RELEASED,  AGAIN,  DEPLOY),
     Step("route",    deploy.start_workers,     NOTHING,                     2 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY),
     Step("route",    route.run_post_deploy,    NOTHING,                     65 * MINUTE, ON_NEW,    ATTACH, DEPLOY),

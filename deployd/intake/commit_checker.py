@@ -36,10 +36,11 @@ class CommitChecker:
             result = await self._code.read(project, commit, env)
         except DeployError as error:
             return Verdict(False, tuple(error.lines()))
-        nearest = self._host.settings.takes_nearest(project)
+        catalogue, settings = self._host.catalogue, self._host.settings
+        nearest, services = settings.takes_nearest(project), settings.service_fallback_of(project)
         if result.config is None:
-            return Verdict(False, refused_files(result, self._host.catalogue, nearest=nearest).evidence)
-        refusals, _ = images_missing(self._host.catalogue, result.config.images_asked(), nearest=nearest)
+            return Verdict(False, refused_files(result, catalogue, nearest=nearest, services=services).evidence)
+        refusals, _ = images_missing(catalogue, result.config.images_asked(), nearest=nearest, services=services)
         errors: list[DeployError] = [refusal.error for refusal in refusals]
         environment = Source(project.id, branch).environment
         routes = routes_of(self._host.settings, project, environment, branch, result.config)

@@ -137,6 +137,7 @@ def _of_files(config: ProjectConfig, project: ProjectSettings, branch: str) -> d
 
 def _application(version: AppVersion, app: Application | None) -> Fact:
     built = {said: str(getattr(version.parts, part)) for part, said in REASONS.items()}
+    built["the number of its instances changed"] = str(version.instances)
     if app is None:
         return Fact("", built)
     return Fact(_type(app), {

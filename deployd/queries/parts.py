@@ -83,6 +83,8 @@ class ApplicationShape:
     web: InstanceShape
     workers: tuple[InstanceShape, ...]
     variables: tuple[VariableShape, ...]
+    instances: tuple[str, ...] = ()
+    """What each of its instances is called, in `usage` and over SSH: `app`, `app.2`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -149,6 +151,7 @@ class PartQueries:
                 VariableShape(name=item.name, value=None if item.value is None else self._mask(item.value), of=item.of)
                 for item in variables_shown(app, release.project, release.branch, config.dialect.variable_prefix)
             ),
+            instances=release.webs(app.name),
         )
 
 

@@ -24,6 +24,7 @@ from deployd.reading.reader_pool import OfferRead, ReaderPool
 from deployd.release.configuration import Configurations
 from deployd.settings import ProjectSettings
 
+MOST_ENTRIES = 200_000
 MOST_KEPT = 2_000   # of what people read of commits
 
 
@@ -108,6 +109,10 @@ class ProjectCode:
         Files that the configuration includes from the code (a hook's script) count: a build may read them.
         """
         return await self._mirror(project).listing_digest(commit, root, config.configuration_paths())
+
+    async def entries(self, project: ProjectId, commit: CommitId, root: str) -> Mapping[str, str] | None:
+        """{path from an application's root: mode, kind and git's id}; None: there are too many."""
+        return await self._mirror(project).entries(commit, root, MOST_ENTRIES)
 
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None:
         return await self._mirror(project).changed_files(old, new, root)

@@ -6,14 +6,15 @@ journal, in labels of containers and on the disk, and nowhere else.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol
 
 from deployd.catalogue import Catalogue
 from deployd.clock import Clock
 from deployd.engine.engine import CatalogueImages, Engine
+from deployd.engine.specs import ContainerSpec
 from deployd.environment.kept_variables import SeenVariables
 from deployd.git.history import Commits
 from deployd.git.mirror import CommitInfo
@@ -27,7 +28,8 @@ from deployd.release.paths import Places
 from deployd.release.version import Version
 from deployd.router.table import Freeze, Released, RouterStatus, RouteSet
 from deployd.settings import ProjectSettings, Settings
-from deployd.slugs.archive import Slug
+from deployd.slugs.archive import Slug, SlugStore
+from deployd.slugs.kept import KeptResult
 from deployd.state.activities import Activity
 from deployd.state.locks import Lock
 from deployd.state.rests import Rest
@@ -49,6 +51,7 @@ class Code(Protocol):
     async def read_offer(self, project: ProjectSettings, body: bytes) -> OfferRead: ...
     async def tree(self, project: ProjectId, commit: CommitId, root: str) -> str: ...
     async def listing(self, project: ProjectId, commit: CommitId, root: str, config: ProjectConfig) -> str: ...
+    async def entries(self, project: ProjectId, commit: CommitId, root: str) -> Mapping[str, str] | None: ...
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None: ...
     async def prefetch_submodules(
         self, project: ProjectSettings, commit: CommitId, config: ProjectConfig,
@@ -72,6 +75,20 @@ class Slugs(Protocol):
     async def list(self) -> tuple[Slug, ...]: ...
     async def remove_unused(self, key: SlugKey, before: float) -> bool: ...
     async def ensure_unmounted(self, key: SlugKey, unless: Callable[[], Awaitable[bool]] | None = None) -> None: ...
+
+
+class Kept(Protocol):
+    """What steps of builds made, for later builds; `slugs/kept.py`."""
+
+    async def can_be_used(self) -> bool: ...
+    def folder(self, project: ProjectId, zone: str) -> Path: ...
+    def of(self, project: ProjectId, zone: str) -> SlugStore: ...
+    async def find(
+        self, project: ProjectId, zone: str, key: SlugKey,
+    ) -> list[tuple[SlugKey, Mapping[str, Any]]]: ...
+    async def all(self, only: ProjectId | None = None) -> tuple[KeptResult, ...]: ...
+    async def remove_unused(self, name: str, before: float) -> bool: ...
+    async def ensure_in_bounds(self, project: ProjectId, most_mb: int, now: float) -> int: ...
 
 
 class Router(Protocol):
@@ -122,6 +139,19 @@ class Facts(Protocol):
     async def slugs_in_use(self, *but_for: ActivityId) -> frozenset[SlugKey]: ...
 
 
+class Walls(Protocol):
+    """What containers connect to outside of their environment."""
+
+    async def admit(self, specs: Iterable[ContainerSpec]) -> None: ...
+    async def learn(self, names: Iterable[str]) -> tuple[str, ...]: ...
+
+
+class Certificates(Protocol):
+    """What hosts show over TLS."""
+
+    async def prepare(self, hosts: Collection[str]) -> None: ...
+
+
 @dataclass(frozen=True, slots=True)
 class Host:
     """Everything outside of a deployment that its steps reach."""
@@ -134,5 +164,9 @@ class Host:
     engine: Engine
     images: CatalogueImages
     slugs: Slugs
+    kept: Kept
     router: Router
     facts: Facts
+    walls: Walls
+    certificates: Certificates | None
+    """None: nobody comes over TLS."""

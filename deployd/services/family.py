@@ -113,7 +113,13 @@ class Family(Protocol):
         ...
 
 
-def health(check: str, shell: str = "sh") -> Health:
+READY_MARK = "/run/ready"
+"""In memory, so that a container that starts again is asked each second again."""
+OPEN_READY_MARK = "/tmp/ready"
+"""For images that begin as their ordinary user, who may write there."""
+
+
+def health(check: str, shell: str = "sh", mark: str = READY_MARK) -> Health:
     """Asked each second until the service is ready, and then twice a minute.
 
     Docker knows only one interval, and asking starts a program: 200 services asked each second would take all of a
@@ -122,12 +128,8 @@ def health(check: str, shell: str = "sh") -> Health:
     Args:
         check: Shell command that ends with 0 when the service is ready.
     """
-    asked = f"if [ -e {READY_MARK} ]; then sleep 29; {check}; else {check} && touch {READY_MARK}; fi"
+    asked = f"if [ -e {mark} ]; then sleep 29; {check}; else {check} && touch {mark}; fi"
     return Health((shell, "-c", asked), interval_seconds=1, timeout_seconds=45)
-
-
-READY_MARK = "/run/ready"
-"""In memory, so that a container that starts again is asked each second again."""
 
 
 def memory_folder(size_mb: int, mode: str = "1777") -> str:

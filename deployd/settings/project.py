@@ -32,8 +32,32 @@ Strategy = Literal["standard", "rolling"]
 """`standard`: visitors are held while the deploy hook runs. `rolling`: two versions can work side by side."""
 
 
+MOST_INSTANCES = 8
+"""Of an application: each has an address of its own, and so have those of the version before."""
 PauseAfter = Annotated[int, Field(ge=0, le=MOST_DAYS * 24 * 60)]
 """Minutes without a visitor, after which an environment is paused; 0: never."""
+
+
+class Reports(Frozen):
+    """What the forge is told of deployments."""
+
+    token: SecretStr
+    """Of its API; it may write commit statuses and deployments, and needs no more."""
+    statuses: bool = True
+    deployments: bool = True
+    api: str | None = None
+    """Address of the API; None: that of the remote's host."""
+
+    @field_validator("token")
+    @classmethod
+    def _token_can_be_sent(cls, value: SecretStr) -> SecretStr:
+        valid.secret(value.get_secret_value())
+        return value
+
+    @field_validator("api")
+    @classmethod
+    def _api_is_an_address(cls, value: str | None) -> str | None:
+        return valid.web_url(value) if value is not None else None
 
 
 class Remote(Frozen):
@@ -47,6 +71,8 @@ class Remote(Frozen):
     """Password for fetching over HTTPS."""
     lfs: bool = True
     """Files of Git LFS are fetched from beside it, when it is read over HTTPS."""
+    reports: Reports | None = None
+    """None: the forge is told nothing."""
 
     @field_validator("url")
     @classmethod
@@ -83,6 +109,9 @@ def _fits(branch: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(branch, pattern) for pattern in patterns)
 
 
+Instances = dict[Annotated[str, AfterValidator(valid.line)], Annotated[int, Field(ge=1, le=MOST_INSTANCES)]]
+
+
 class EnvironmentSettings(Frozen):
     """What an operator says of one branch."""
 
@@ -97,6 +126,8 @@ class EnvironmentSettings(Frozen):
     access: Access | None = None
     """None: as the project says."""
     checks: CheckSettings = CheckSettings()
+    instances: Instances = Field(default_factory=dict)
+    """{application: how often it runs here}"""
 
 
 class ProjectSettings(Frozen):
@@ -122,6 +153,8 @@ class ProjectSettings(Frozen):
     dialect: Literal["magento", "platformsh", "upsun"] | None = None
     tolerant: bool = False
     runtime_fallback: Literal["refuse", "nearest"] | None = None
+    service_fallback: Literal["upwards", "refuse"] | None = None
+    announce_asked_version: bool | None = None
     on_deploy_failure: Literal["revert", "keep"] | None = None
     snapshot_before_deploy: bool | None = None
     overtaken_builds: Literal["finish", "cancel"] | None = None
@@ -133,6 +166,8 @@ class ProjectSettings(Frozen):
     mail: MailRelay | None = None
     """None: the relay of all projects."""
     access: Access = Access()
+    instances: Instances = Field(default_factory=dict)
+    """{application: how often it runs in production}; before what the repository says."""
     _kept_variables: tuple[VariableLevel, ...] = PrivateAttr(())
     """What people set without the settings; of one environment, as it was at one time."""
 

@@ -324,6 +324,18 @@ CREATE TRIGGER ticket_follows_activity AFTER UPDATE OF state ON activities
 """What waits before protected environments, and who approved it. A ticket ends with its activity, in one step. And
 locks that end by themselves."""
 
+REPORTS = """
+CREATE TABLE reports (
+    activity INTEGER PRIMARY KEY,
+    told TEXT NOT NULL DEFAULT '',
+    telling TEXT NOT NULL DEFAULT '',
+    done INTEGER NOT NULL DEFAULT 0,
+    ids TEXT NOT NULL DEFAULT '{}',
+    failing_since TEXT
+);
+"""
+"""How much of an activity its forge was told."""
+
 VARIABLES = """
 CREATE TABLE variables (
     project TEXT NOT NULL,
@@ -348,5 +360,5 @@ CREATE TABLE variable_revisions (
 
 MIGRATIONS: tuple[str, ...] = (
     FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS,
-    RESTS, KEPT_BACK, STAYS, BAD_RELEASES, TICKETS, VARIABLES,
+    RESTS, KEPT_BACK, STAYS, BAD_RELEASES, TICKETS, REPORTS, VARIABLES,
 )

@@ -29,6 +29,7 @@ from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.routes import asleep_routes, route_set
+from deployd.release.services.fronts import turn_fronts
 from deployd.release.version import FIRST_UID, Version
 from deployd.router.table import Route, RouteSet
 from deployd.state.activities import Activity
@@ -143,6 +144,7 @@ class Reconciler:
 
         Gives False, and does nothing, when a deployment has its hands on the environment or another version is live.
         """
+        await self._turn_fronts(key, release)
         routes = await route_set(release, self._host)
         over = await self._host.router.look(routes.environment)   # first: who switches after it wins
         if self._put.get(key) == routes and over == routes.version:
@@ -157,6 +159,16 @@ class Reconciler:
             log.info("routes_put_again", project=key[0], environment=key[1])
         self._put[key] = routes
         return True
+
+    async def _turn_fronts(self, key: EnvironmentId, release: Release) -> None:
+        """Have the services before the applications know the addresses that these have now."""
+        at = await read_ownership(self._store, key)
+        if at.owner is not Owner.OURS or at.live != release.id:
+            return
+        try:
+            await turn_fronts(release, self._host)
+        except DeployError as error:   # one that starts yet took what lies there
+            log.warning("front_not_turned", environment=release.key, what=error.what)
 
     async def _start(self, key: EnvironmentId, release: Release) -> None:
         if (await read_ownership(self._store, key)).is_ending:   # its activity goes on, and visitors wake it then

@@ -18,8 +18,9 @@ from deployd.environment.relationships import Credential
 from deployd.errors import DeployError
 from deployd.process import Output, run
 from deployd.project.model import Endpoint, Service, ServiceConfiguration
-from deployd.services.families import SECRET_FORMS, family_of
+from deployd.services.families import FRONTS, SECRET_FORMS, family_of
 from deployd.services.family import SECRET_FILE, Parts
+from deployd.services.front import TEXT_FILE
 from deployd.settings import config_folder
 
 LABEL = f"deployd=test-services-{os.getpid()}-{secrets.token_hex(3)}"
@@ -49,6 +50,7 @@ class Stand:
     service: Service
     folder: Path
     """For its files."""
+    memory_mb: int = MEMORY_MB
     as_before: bool = False
     """In the shape that containers had when the password of root stood in a variable."""
     passwords: dict[str, str] = field(default_factory=dict)
@@ -65,6 +67,17 @@ class Stand:
             *(word for name in parts.secret_environment for word in ("-e", f"{name}={SECRET_FILE}")),
             *(word for form, path in parts.secret_files.items() for word in ("-v", f"{self._file(form)}:{path}:ro")),
         ]
+
+    def _front(self) -> list[str]:
+        front = FRONTS.get(self.service.kind)
+        if front is None:
+            return []
+        folder = self.folder / "front"
+        folder.mkdir(exist_ok=True)
+        if not (folder / TEXT_FILE).exists():
+            (folder / TEXT_FILE).write_text(front.text(self.service, {}))
+        self.folder.chmod(0o755)
+        return ["-v", f"{folder}:{front.folder}:ro"]
 
     def _file(self, form: str) -> Path:
         file = self.folder / form
@@ -83,14 +96,14 @@ class Stand:
         await family_of(self.service).provision(self.execute, self.service, self.credentials)
 
     async def start(self) -> None:
-        parts = family_of(self.service).parts(self.service, memory_mb=MEMORY_MB)
+        parts = family_of(self.service).parts(self.service, memory_mb=self.memory_mb)
         options = [
             "--name", self.name, "--label", LABEL, "--network", self.name, "--network-alias", self.service.name,
             "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=1024",
-            f"--memory={MEMORY_MB}m", *(f"--cap-add={name}" for name in parts.capabilities),
+            f"--memory={self.memory_mb}m", *(f"--cap-add={name}" for name in parts.capabilities),
             *(f"--tmpfs={path}:{text}" for path, text in parts.tmpfs.items()),
             *(word for name, value in parts.environment.items() for word in ("-e", f"{name}={value}")),
-            *self._secret(parts),
+            *self._secret(parts), *self._front(),
             *(["-v", f"{self.name}:{parts.volume_path}"] if parts.volume_path else []),
             *([f"--ulimit=nofile={parts.open_files}:{parts.open_files}"] if parts.open_files else []),
             *([f"--shm-size={parts.shm_bytes}"] if parts.shm_bytes else []),
@@ -100,7 +113,7 @@ class Stand:
         until = " ".join("'" + word.replace("'", "'\\''") + "'" for word in parts.health.command)
         try:
             await run("docker", "exec", self.name, "sh", "-c", f"until {until} 2>/dev/null; do sleep 0.2; done",
-                      limit_seconds=60)
+                      limit_seconds=180)
         except DeployError:
             print((await run("docker", "logs", self.name, check=False)).stderr.decode())
             raise
@@ -112,21 +125,27 @@ class Stand:
         await self.start()
 
     async def app(self, *argv: str, env: Mapping[str, str] | None = None, check: bool = True,
-                  image: tuple[str, str] = ("php", "8.4"), stdin: bytes | None = None) -> Output:
-        """Run a program in an application container on the same network."""
+                  image: tuple[str, str] = ("php", "8.4"), stdin: bytes | None = None,
+                  folder: tuple[Path, str] | None = None) -> Output:
+        """Run a program in an application container on the same network, which may see a folder of the host."""
         values = env or {}
         return await run(
             "docker", "run", "--rm", "-i", "--label", LABEL, "--network", self.name, "--read-only", "--cap-drop=ALL",
-            "--security-opt=no-new-privileges", "--tmpfs=/tmp", *(word for name in values for word in ("-e", name)),
+            "--security-opt=no-new-privileges", "--tmpfs=/tmp",
+            *(["-v", f"{folder[0]}:{folder[1]}:ro"] if folder else []),
+            *(word for name in values for word in ("-e", name)),
             await image_of(*image), *argv, env={**os.environ, **values}, check=check, stdin=stdin or b"",
         )
 
 
 @asynccontextmanager
-async def standing(wanted: Service, *, as_before: bool = False) -> AsyncIterator[Stand]:
+async def standing(
+    wanted: Service, *, as_before: bool = False, memory_mb: int = MEMORY_MB,
+) -> AsyncIterator[Stand]:
     """Started, ready, not provisioned; everything of it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="test-services-") as folder:
-        stand = Stand(f"test-services-{wanted.kind}-{secrets.token_hex(4)}", wanted, Path(folder), as_before)
+        stand = Stand(f"test-services-{wanted.kind}-{secrets.token_hex(4)}", wanted, Path(folder), memory_mb,
+                      as_before)
         await run("docker", "network", "create", "--label", LABEL, stand.name)
         await run("docker", "volume", "create", "--label", LABEL, stand.name)
         try:

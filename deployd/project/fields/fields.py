@@ -50,6 +50,11 @@ class Field:
         """A scalar's text as written, else ""."""
         return self.node.text if isinstance(self.node, ScalarNode) else ""
 
+    @property
+    def included(self) -> str:
+        """The file that its text was read from by `!include`, else ""."""
+        return self.node.included if isinstance(self.node, ScalarNode) else ""
+
     def wrong(self, code: str, what: str, hint: str = "", *, related: tuple[Place, ...] = ()) -> None:
         self.findings.error(code, self.node, what, hint, key=self.key, related=related)
 

@@ -133,6 +133,14 @@ def _upstream(fields: Fields, targets: Targets) -> tuple[str | None, str | None]
             related=(service.place,),
         )
         return None, None
+    if service is not None and endpoint in SERVICE_TYPES[service.kind].private_endpoints:
+        field.wrong(
+            "not-http",
+            f"`{endpoint}` of `{service.name}` shows what visitors send, their cookies too",
+            f"lead the route to `{service.name}:{service.endpoints[0].name}`, and an application to this one",
+            related=(service.place,),
+        )
+        return None, None
     return (parts[0], endpoint) if endpoint else (None, None)
 
 

@@ -6,6 +6,7 @@ import re
 
 from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
+from deployd.project.findings.spelling import shown
 from deployd.project.model.service_configuration import VarnishConfiguration
 from deployd.project.services.kind import Found, Kind
 
@@ -15,6 +16,7 @@ CONFIGURATION = Table(
     noun="`configuration` of varnish",
 )
 _VCL_COMMENT = re.compile(r"/\*[^*]*(?:\*(?!/)[^*]*)*(?:\*/|\Z)|(?:#|//)[^\n]*")
+_VCL_NAME = re.compile(r"[A-Za-z][A-Za-z0-9_-]{0,62}", re.ASCII)
 _GENERATED_VCL = (
     (r"^\s*vcl\s+\d", "a version line"),
     (r"^\s*sub\s+vcl_init\b", "a subroutine `vcl_init`"),
@@ -23,6 +25,13 @@ _GENERATED_VCL = (
 
 
 def read(fields: Fields | None, service: Fields) -> Found:
+    for name, entry in service.entries("relationships"):
+        if not _VCL_NAME.fullmatch(name):
+            entry.wrong_name(
+                "bad-name",
+                f"the relationship `{shown(name)}` cannot be named in VCL",
+                "use letters, digits, `_` and `-`, and begin with a letter",
+            )
     if fields is None:
         service.require("configuration", "add `configuration: {vcl: !include {type: string, path: config.vcl}}`")
         return Found(VarnishConfiguration())
@@ -30,7 +39,7 @@ def read(fields: Fields | None, service: Fields) -> Found:
     vcl = (field.text() if field else None) or ""
     if field is not None and vcl:
         _check_vcl(field, vcl)
-    return Found(VarnishConfiguration(vcl))
+    return Found(VarnishConfiguration(vcl, field.included if field else ""))
 
 
 def _check_vcl(field: Field, vcl: str) -> None:

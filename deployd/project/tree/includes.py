@@ -126,7 +126,7 @@ class Includes:
                 self._too_large(node, path, LARGEST_FILE)
                 return _nothing(node)
             text = decode(data, path, self.findings)
-            return _nothing(node) if text is None else _text_node(node, text)
+            return _nothing(node) if text is None else _text_node(node, text, path)
         document = self._load(node, path, data, chain)
         return self._resolve(document, (*bases, posixpath.dirname(path)), (*chain, path)) if whole else document
 
@@ -262,5 +262,5 @@ def _nothing(node: Node) -> ScalarNode:
     return ScalarNode(node.file, node.line, node.column, node.length)
 
 
-def _text_node(node: Node, text: str) -> ScalarNode:
-    return ScalarNode(node.file, node.line, node.column, node.length, text, text, False)
+def _text_node(node: Node, text: str, path: str = "") -> ScalarNode:
+    return ScalarNode(node.file, node.line, node.column, node.length, text, text, False, path)

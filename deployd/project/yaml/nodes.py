@@ -43,6 +43,8 @@ class ScalarNode(Node):
     """By the rules of YAML 1.1: `Off` is false."""
     plain: bool = True
     """Written without quotes."""
+    included: str = ""
+    """The file that the text was read from, when it is not written here."""
 
     @property
     def kind(self) -> str:  # type: ignore[override]

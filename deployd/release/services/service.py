@@ -19,6 +19,7 @@ from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Environment, Release
 from deployd.release.services.containers import credentials_of, service_container
+from deployd.release.services.fronts import ensure_front_text, lay_out_front
 from deployd.release.version import ServiceVersion
 from deployd.services.families import family_of
 
@@ -79,6 +80,7 @@ def new_volume(release: Release, service: str) -> Mapping[str, str]:
 
 async def container_spec(release: Release, host: Host, wanted: Wanted) -> ContainerSpec:
     """What its container is made from; its volume and its files are there when this returns."""
+    await ensure_front_text(release, host, wanted.service)
     spec = await service_container(release, host, wanted.service, wanted.version, wanted.address)
     volume = release.names.volume(wanted.name)
     if any(bind.source == volume for bind in spec.binds):
@@ -91,7 +93,12 @@ async def ensure_running(release: Release, host: Host, wanted: Wanted) -> Contai
     there = await host.engine.container(release.names.service(wanted.name))
     if there is not None and there.running:
         return there
-    return await host.engine.ensure_container(await container_spec(release, host, wanted))
+    if there is None:
+        await lay_out_front(release, host, wanted.service)
+    spec = await container_spec(release, host, wanted)
+    await host.engine.create(spec)
+    await host.walls.admit((spec,))
+    return await host.engine.ensure_container(spec)
 
 
 async def ensure_provisioned(release: Release, host: Host, wanted: Wanted, container: str) -> None:

@@ -133,3 +133,25 @@ def test_a_version_is_the_text_as_written() -> None:
 def test_what_is_not_given_has_its_default() -> None:
     found = service("m: {type: 'memcached:1.6', size: null, configuration: null, relationships: null}")
     assert (found.size, found.relationships, found.configuration, found.firewall) == ("AUTO", (), None, None)
+
+
+@pytest.mark.parametrize(("text", "code"), [
+    ("m: {type: 'mercure:0', disk: 256, configuration: {cors_origins: [shop.example]}}", "bad-url"),
+    ("m: {type: 'mercure:0', disk: 256, configuration: {cors_origins: [\"https://x\\r\\nSet-Cookie: a\"]}}", "bad-url"),
+    ("v: {type: 'varnish:7.7', relationships: {'a; } sub b {': 'app:http'}, configuration: {vcl: 'backend_hint'}}", "bad-name"),
+])
+def test_what_would_break_out_of_a_service_s_configuration_is_refused(text: str, code: str) -> None:
+    result = read_project(DictTree({
+        ".platform.app.yaml": "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n",
+        ".platform/services.yaml": text + "\n",
+    }))
+    assert [error.code for error in result.errors] == [code]
+
+
+def test_no_route_leads_to_the_pages_of_varnish_about_itself() -> None:
+    result = read_project(DictTree({
+        ".platform.app.yaml": "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n",
+        ".platform/services.yaml": "v: {type: 'varnish:7.7', relationships: {a: 'app:http'}, configuration: {vcl: backend_hint}}\n",
+        ".platform/routes.yaml": '"http://{default}/": {type: upstream, upstream: "v:http+stats"}\n',
+    }))
+    assert [error.code for error in result.errors] == ["not-http"]

@@ -14,6 +14,7 @@ import pytest_asyncio
 
 from deployd.activity.journal import read_result, write_result
 from deployd.catalogue import load_catalogue
+from deployd.clock import SystemClock
 from deployd.deployment.desired import Candidate, find_wanted
 from deployd.environment.kept_variables import NO_VARIABLES, KeptVariable
 from deployd.environment.naming import machine_name
@@ -55,7 +56,7 @@ class Town:
         self.store = MemoryStore()
         self.settings = Settings.model_validate({"directory": str(folder), "projects": {"shop": project}})
         self.host = cast(Any, SimpleNamespace(
-            settings=self.settings, facts=self, code=self, images=self, slugs=self,
+            settings=self.settings, clock=SystemClock(), facts=self, code=self, images=self, slugs=self,
             catalogue=load_catalogue(config_folder() / "catalogue.yaml"),
         ))
         self.effects = VariableEffects(cast(Any, self.store), self.host, SEALER)
