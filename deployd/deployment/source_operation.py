@@ -11,49 +11,37 @@ is deployed by an activity of its own, which comes to be in the transaction in w
 from __future__ import annotations
 
 import asyncio
-import shlex
 import sqlite3
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any, ClassVar
 
 from deployd.activity.kinds import Kind, Progress
 from deployd.activity.log import Tell
-from deployd.confined.beneath import open_folder, read_file
 from deployd.confined.trash import move_to_trash
 from deployd.deployment.build import build_network
 from deployd.deployment.deployment import Deployment
-from deployd.deployment.desired import build_variables
-from deployd.engine.script import SCRIPTS_FOLDER, Script, prepare
+from deployd.deployment.source_container import (
+    container_name,
+    container_of,
+    make_cache,
+    make_out,
+    scripts_of,
+    source_folder,
+)
+from deployd.deployment.source_result import commit_left, copy_of_pack
+from deployd.engine.script import prepare
 from deployd.engine.script_runner import ScriptRunner
-from deployd.engine.script_wrapper import wrapper_command
-from deployd.engine.specs import Bind, ContainerSpec, Network
-from deployd.engine.trust import STORE
-from deployd.environment.platform import APP_FOLDER, CACHE_FOLDER, About, build_environment, merged_environment
 from deployd.errors import DeployError
-from deployd.git.clones import commit_named
 from deployd.ids import CommitId
 from deployd.project.model import Application
-from deployd.release.applications.kernel_limits import refuse_too_large
 from deployd.release.configuration import config_of
-from deployd.release.identity import ensure_identity, identity_binds
 from deployd.release.ports import Host
-from deployd.release.trust import VARIABLES, trust_binds
-from deployd.runtimes.known import runtime_of
-from deployd.runtimes.paths import build_paths
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.rests import INACTIVE
-from deployd.units import MEGABYTE
 
-OUT_FOLDER = "/run/deployd/out"
-LARGEST_PACK = 200 * MEGABYTE
-CHUNK_BYTES = 1_000_000
 EVIDENCE_LINES = 20
-PART = "source"
-OWN_FOLDER = ".source"
-"""No application is called so."""
 
 
 class SourceOperationGone(DeployError):
@@ -111,11 +99,11 @@ async def clone_source(deployment: Deployment, host: Host, tell: Tell) -> Cloned
             apps.append((app.name, await host.images.ensure(choice.entry, tell.line)))
     if not apps:
         raise SourceOperationGone(f"no application of {deployment.branch} has a source operation {name}")
-    clone = _folder(deployment, host) / "app"
+    clone = source_folder(deployment, host) / "app"
     await move_to_trash(clone, host.places.going)   # of a daemon that died in the middle
     await asyncio.to_thread(clone.parent.mkdir, parents=True, exist_ok=True)
     commit = await host.code.clone(project, deployment.branch, clone, uid)
-    await asyncio.to_thread(_make_out, _folder(deployment, host), uid)
+    await asyncio.to_thread(make_out, source_folder(deployment, host), uid)
     tell.line(f"{deployment.branch} at {commit[:8]}")
     return Cloned(commit, tuple(apps), uid)
 
@@ -151,12 +139,12 @@ async def push_source(deployment: Deployment, host: Host, tell: Tell) -> Pushed:
     """
     refuse_protected(deployment)
     project, cloned = deployment.project, deployment.journal.result("clone_source", Cloned)
-    folder = _folder(deployment, host)
-    new = await asyncio.to_thread(_commit_of, folder)
+    folder = source_folder(deployment, host)
+    new = await asyncio.to_thread(commit_left, folder)
     if new is None or new == cloned.commit:
         tell.line("nothing was committed: the branch stays as it is")
         return Pushed(None)
-    pack = await asyncio.to_thread(_own_copy, folder)
+    pack = await asyncio.to_thread(copy_of_pack, folder)
     if pack is not None:
         await host.code.take_pack(project.id, pack, new)
     elif not await host.code.holds(project.id, new, cloned.commit):
@@ -219,18 +207,18 @@ async def _run(
     deployment: Deployment, host: Host, tell: Tell, app: Application, image: str, cloned: Cloned, *, is_first: bool,
 ) -> None:
     operation = deployment.activity.trigger.operation
-    name, folder = _container(deployment, app.name), host.places.build_scripts(deployment.id, app.name)
-    texts = _scripts(deployment, app, cloned.commit, is_first=is_first)
+    name, folder = container_name(deployment, app.name), host.places.build_scripts(deployment.id, app.name)
+    texts = scripts_of(deployment, app, cloned.commit, is_first=is_first)
     scripts = [
         await asyncio.to_thread(prepare, folder, key, text, group=cloned.uid) for key, text in texts.items()
     ]
     there = await host.engine.container(name)
     goes_on = there is not None
     if there is None:
-        await asyncio.to_thread(_make_cache, host.places.cache(deployment.project.id, deployment.zone), cloned.uid)
+        await asyncio.to_thread(make_cache, host.places.cache(deployment.project.id, deployment.zone), cloned.uid)
         await host.engine.ensure_network(build_network(deployment))
         there = await host.engine.ensure_container(
-            await _spec(deployment, host, app, image, cloned, name, scripts, folder))
+            await container_of(deployment, host, app, image, (cloned.commit, cloned.uid), scripts))
     runner = ScriptRunner(host.engine, name, f"{cloned.uid}:{cloned.uid}")
     titles = {"checkout": "checkout", "operation": f"source operation {operation}", "collect": "what it committed"}
     for script in scripts:
@@ -251,121 +239,6 @@ async def _run(
     await host.engine.wait_until_dead(there)   # nothing writes while what it made is read
 
 
-def _scripts(deployment: Deployment, app: Application, commit: CommitId, *, is_first: bool) -> dict[str, str]:
-    """{name: script}, in order. What changed and was not committed is committed when nothing else was."""
-    trigger = deployment.activity.trigger
-    message = shlex.quote(f"Source operation {trigger.operation}\n\nRun by {trigger.who}.")
-    checkout = f"cd {APP_FOLDER} && git reset --quiet --hard {commit}\n"
-    command = app.source_operations[trigger.operation]
-    root = shlex.quote(f"{APP_FOLDER}/{app.root}".rstrip("/"))
-    collect = f"""\
-cd {APP_FOLDER} || exit 1
-before=$(cat {OUT_FOLDER}/before) new=$(git rev-parse --verify HEAD) || exit 1
-if [ "$new" = "$before" ] && [ -n "$(git status --porcelain)" ]; then
-    git add --all && git commit --quiet --no-verify -m {message} || exit 1
-    new=$(git rev-parse --verify HEAD)
-fi
-git log --oneline "$before..$new"
-printf '%s\\n' "$new" >{OUT_FOLDER}/commit
-rm -f {OUT_FOLDER}/pack
-git merge-base --is-ancestor "$new" {commit} ||
-    printf '%s\\n^%s\\n' "$new" {commit} | git pack-objects --quiet --revs --thin --stdout >{OUT_FOLDER}/pack
-"""
-    before = f"git -C {APP_FOLDER} rev-parse --verify HEAD >{OUT_FOLDER}/before || exit 1\n"
-    made = {"operation": f"{before}cd {root} && (\n{command}\n)\n", "collect": collect}
-    return {"checkout": checkout, **made} if is_first else made
-
-
-async def _spec(
-    deployment: Deployment, host: Host, app: Application, image: str, cloned: Cloned, name: str,
-    scripts: list[Script], folder: Path,
-) -> ContainerSpec:
-    project, user = deployment.project, f"{cloned.uid}:{cloned.uid}"
-    owned = f"uid={cloned.uid},gid={cloned.uid}"
-    seen = await host.facts.with_variables(
-        project, deployment.branch, await host.facts.variables_now(project, deployment.branch))
-    tree = await host.code.tree(project.id, cloned.commit, app.root)
-    about = About(project.id, await host.facts.entropy(project.id), deployment.environment.name, deployment.branch,
-                  deployment.type, tree)
-    values = build_environment(app, about, build_variables(seen, app, deployment.branch))
-    refuse_too_large(f"the source operation of {app.name}", values, app.place)
-    trust = host.settings.build.trust_store == "host" and await asyncio.to_thread(STORE.is_file)
-    certificates = dict.fromkeys(VARIABLES, str(STORE)) if trust else {}
-    return ContainerSpec(
-        name=name, image=image, labels=deployment.names.labels("build", app.name, deployment.id), entrypoint=(),
-        command=wrapper_command(*scripts),
-        environment=merged_environment(
-            {**certificates, **build_paths(app, deployment.environment.name), **IDENTITY}, {**values, **SOURCE}),
-        user=user, working_folder=APP_FOLDER, network=Network(build_network(deployment).name),
-        binds=(
-            Bind(str(_folder(deployment, host) / "app"), APP_FOLDER),
-            Bind(str(_folder(deployment, host) / "out"), OUT_FOLDER),
-            Bind(str(host.places.cache(project.id, deployment.zone)), CACHE_FOLDER),
-            Bind(str(folder), SCRIPTS_FOLDER),
-            *identity_binds(await ensure_identity(folder.parent, cloned.uid)),
-            *await trust_binds(host.settings.state, STORE if trust else None, runtime_of(app)),
-        ),
-        tmpfs={
-            "/tmp": "rw,exec,nosuid,nodev,size=4g,mode=1777",
-            "/run": f"rw,nosuid,nodev,size=64m,{owned}",
-            "/home/web": f"rw,exec,nosuid,nodev,size=2g,{owned}",
-        },
-        memory_bytes=host.settings.build.memory_mb * MEGABYTE, cpus=host.settings.build.cpus,
-    )
-
-
-WHO = {"NAME": "deployd", "EMAIL": "deployd@localhost"}
-IDENTITY = {f"GIT_{of}_{what}": text for of in ("AUTHOR", "COMMITTER") for what, text in WHO.items()}
-"""Of commits that the command makes, unless the project's variables say another."""
-SOURCE = {f"{prefix}SOURCE_DIR": APP_FOLDER for prefix in ("PLATFORM_", "MAGENTO_CLOUD_")}
-
-
 async def _remove_containers(deployment: Deployment, host: Host) -> None:
     for item in await host.engine.containers(deployment.names.labels("build", activity=deployment.id)):
         await host.engine.ensure_container_gone(item.name, stop_seconds=0)
-
-
-def _container(deployment: Deployment, app: str) -> str:
-    return deployment.names.container(deployment.id, "build", app)
-
-
-def _folder(deployment: Deployment, host: Host) -> Path:
-    return host.places.work(deployment.id) / OWN_FOLDER
-
-
-def _make_out(folder: Path, owner: int) -> None:
-    """The folder into which the commands write what they made: theirs, and below root's."""
-    with open_folder(folder, "out", make_for=owner):
-        pass
-
-
-def _make_cache(cache: Path, owner: int) -> None:
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    with open_folder(cache.parent, cache.name, make_for=owner):
-        pass
-
-
-def _commit_of(folder: Path) -> CommitId | None:
-    """What the last command says that the branch is to be at."""
-    with open_folder(folder, "out") as out:
-        said = read_file(out, "commit", 100) or b""
-    return commit_named(said.decode("ascii", "replace").strip())
-
-
-def _own_copy(folder: Path) -> Path | None:
-    """The pack as a file of root's, which nobody changes any more; None: there is none.
-
-    Raises:
-        SourceOperationFailed: It is too large.
-    """
-    copy = folder / "pack"
-    with open_folder(folder, "out") as out, copy.open("wb") as file:
-        size = 0
-        while chunk := read_file(out, "pack", CHUNK_BYTES, offset=size):
-            size += len(chunk)
-            if size > LARGEST_PACK:
-                raise SourceOperationFailed(
-                    f"the operation committed more than {LARGEST_PACK // MEGABYTE} MB", hint="push that by hand",
-                )
-            file.write(chunk)
-    return copy if size else None

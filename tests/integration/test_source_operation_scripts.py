@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from deployd.deployment import source_operation
+from deployd.deployment.source_container import IDENTITY, OUT_FOLDER, scripts_of
+from deployd.deployment.source_result import commit_left, copy_of_pack
 from deployd.git.clones import clone_branch, move_branch, take_pack
 from deployd.git.mirror import Mirror
 from deployd.git.program import git
@@ -31,13 +32,13 @@ class Branch:
         trigger = SimpleNamespace(operation="up", who="o'ada")
         deployment: Any = SimpleNamespace(activity=SimpleNamespace(trigger=trigger))
         app: Any = SimpleNamespace(root=root, source_operations={"up": command})
-        env = {**developer_environment(), **source_operation.IDENTITY}
-        for text in source_operation._scripts(deployment, app, old, is_first=True).values():
-            here = text.replace(source_operation.OUT_FOLDER, str(place / "out")).replace("/app", str(place / "app"))
+        env = {**developer_environment(), **IDENTITY}
+        for text in scripts_of(deployment, app, old, is_first=True).values():
+            here = text.replace(OUT_FOLDER, str(place / "out")).replace("/app", str(place / "app"))
             done = await run("dash", env=env, stdin=here.encode(), check=False)
             if done.status:
                 return done.status
-        new, pack = source_operation._commit_of(place), source_operation._own_copy(place)
+        new, pack = commit_left(place), copy_of_pack(place)
         if new is not None and new != old:
             if pack is not None:
                 await take_pack(self.mirror, pack, new)
@@ -107,7 +108,7 @@ echo new >new
 """
     assert await branch.operation(command) == 0
     pwned.unlink(missing_ok=True)   # its own git, in its container, does what the clone says
-    pack = source_operation._own_copy(branch.folder / "operation")
+    pack = copy_of_pack(branch.folder / "operation")
     tip = await branch.mirror.tip("main")
     assert pack is not None
     assert tip is not None
@@ -123,5 +124,5 @@ async def test_where_it_leaves_links_nothing_is_read_through_them(branch: Branch
     out.mkdir(parents=True)
     (out / "commit").symlink_to(secret)
     (out / "pack").symlink_to(secret)
-    assert source_operation._commit_of(out.parent) is None
-    assert source_operation._own_copy(out.parent) is None
+    assert commit_left(out.parent) is None
+    assert copy_of_pack(out.parent) is None
