@@ -17,6 +17,7 @@ from deployd.forges.known import FORGES
 from deployd.ids import CommitId
 from deployd.plan import NOTHING_LIVE, WantedApp, WantedService, make_plan
 from deployd.project.model import ProjectConfig
+from deployd.release.applications.sizes import application_raised_words
 from deployd.release.configuration import config_of
 from deployd.release.data.volumes import files_to_give
 from deployd.release.ports import Host
@@ -128,8 +129,9 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     for line in plan.lines():
         tell.line(line)
     await tell_outbound(config, host, tell)
-    for service in config.services:
-        if words := raised_words(host.settings, service):
+    raised = [application_raised_words(host.settings, app) for app in config.applications]
+    for words in (*raised, *(raised_words(host.settings, service) for service in config.services)):
+        if words:
             tell.line(words)
     if plan.refusals:
         raise PlanRefused(plan.refusals[0], evidence=plan.refusals[1:])

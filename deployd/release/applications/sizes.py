@@ -14,3 +14,11 @@ def size_of(settings: Settings, app: Application, instance: Instance) -> Size:
     if instance.size != "AUTO" or size.memory_mb >= least:
         return size
     return Size(memory_mb=least, cpus=size.cpus)
+
+
+def application_raised_words(settings: Settings, app: Application) -> str:
+    """Why it gets more than others that name no size; empty: it does not."""
+    memory = size_of(settings, app, app.web.instance).memory_mb
+    if memory == settings.size(app.web.instance.size).memory_mb:
+        return ""
+    return f"{app.name} gets {memory} MB of memory, as {app.runtime_name} needs; `size` sets another"
