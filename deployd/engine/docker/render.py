@@ -7,6 +7,7 @@ root, and then a container starts without its code instead of not at all.
 
 from __future__ import annotations
 
+import resource
 from collections.abc import Mapping
 from typing import Any
 
@@ -25,6 +26,10 @@ from deployd.engine.specs import (
 )
 
 NANOSECONDS = 1_000_000_000
+UNLIMITED = 1_000_000_000
+_OWN = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
+MOST_OPEN_FILES = UNLIMITED if _OWN == resource.RLIM_INFINITY else _OWN
+"""Where root may not raise limits (CAP_SYS_RESOURCE), a container that is to have more than the host's does not start."""
 
 
 def render_container(spec: ContainerSpec) -> dict[str, Any]:
@@ -135,7 +140,8 @@ def _host_config(spec: ContainerSpec) -> dict[str, Any]:
     if spec.pids is not None:
         config["PidsLimit"] = spec.pids
     if spec.open_files is not None:
-        config["Ulimits"] = [{"Name": "nofile", "Soft": spec.open_files, "Hard": spec.open_files}]
+        files = min(spec.open_files, MOST_OPEN_FILES)
+        config["Ulimits"] = [{"Name": "nofile", "Soft": files, "Hard": files}]
     if spec.shm_bytes is not None:
         config["ShmSize"] = spec.shm_bytes
     return config

@@ -1,6 +1,8 @@
 """What the Engine asks Docker for."""
 
-from deployd.engine.docker.render import render_container, render_network, render_volume
+from dataclasses import replace
+
+from deployd.engine.docker.render import MOST_OPEN_FILES, render_container, render_network, render_volume
 from deployd.engine.specs import Bind, ContainerSpec, Health, HostNetwork, Network, NetworkOf, NetworkSpec, VolumeSpec
 
 BARE = ContainerSpec("web", "image", {"deployd": "test"})
@@ -29,6 +31,8 @@ def test_limits_are_given_in_dockers_units():
     assert (host["Memory"], host["MemorySwap"]) == (1_000, 1_000)
     assert host["NanoCpus"] == 1_500_000_000
     assert host["Ulimits"] == [{"Name": "nofile", "Soft": 99, "Hard": 99}]
+    most = render_container(replace(BARE, open_files=10**12))["HostConfig"]["Ulimits"][0]["Hard"]
+    assert most == MOST_OPEN_FILES < 10**12, "a container that is to have more than the host does not start"
     assert host["ShmSize"] == 7
     assert "PidsLimit" not in host
 
