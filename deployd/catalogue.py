@@ -1,16 +1,16 @@
 """Which image stands behind each `type` of the project files: config/catalogue.yaml, read, checked and looked up.
 
 Reads one file and decides; images are made by `engine/docker`. A version is a label, as on the hosted platforms:
-`8.4` is asked for and found, or it is not. Only with `nearest` is another one taken, and then a sentence says so.
+`8.4` is asked for and found, or it is not. Only with a `fallback` is another one taken, and then a sentence says so.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
@@ -18,6 +18,10 @@ from deployd.errors import DeployError
 from deployd.yaml_file import read_yaml_file
 
 IMAGE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._:/@+-]{0,254}", re.ASCII)
+Fallback = Literal["refuse", "same_major", "upwards", "nearest", "nearest_newer"]
+"""Which other version may stand in for one that is not there: none, a newer one of the same major, a newer one, any, or
+any but rather a newer one."""
+ANY = ("nearest", "nearest_newer")
 MAJOR = 1000   # from 7.4 it is less far to 8.2 than to 8.4, and from 10.2 to 10.11 than to any 11
 
 
@@ -78,6 +82,8 @@ class Entry(_Frozen):
     """The list of its packages may be past its date, as on a mirror that lags behind: it is signed all the same."""
     extensions: Extensions | None = None
     """What is known of a PHP image; the build itself looks whether what it was asked for is loaded."""
+    stands_in: str = ""
+    """What it is, when it is not the program that the type names: whoever uses it is told so."""
 
     @field_validator("image")
     @classmethod
@@ -113,27 +119,35 @@ class Catalogue(_Frozen):
     runtimes: dict[str, dict[str, Entry]] = Field(default_factory=dict)
     """{runtime: {version: entry}}"""
     services: dict[str, dict[str, Entry]] = Field(default_factory=dict)
+    official: dict[str, str] = Field(default_factory=dict)
+    """{kind of service: name of its official image, with `{version}` in it}, for hosts that reach a registry."""
     web: Entry
     router: Entry
 
-    def runtime(self, name: str, version: str, *, nearest: bool = False) -> Choice:
+    def runtime(self, name: str, version: str, *, nearest: bool = False, newer_first: bool = False) -> Choice:
         """The image of a runtime.
+
+        Args:
+            newer_first: With `nearest`, an older version only when there is no newer one.
 
         Raises:
             VersionNotThere: There is none, or none of this version (and not `nearest`).
         """
-        return _find("runtime", self.runtimes, name, version, nearest)
+        fallback: Fallback = "refuse" if not nearest else "nearest_newer" if newer_first else "nearest"
+        return _find("runtime", self.runtimes, name, version, fallback)
 
-    def service(self, kind: str, version: str, *, nearest: bool = False, kept: str | None = None) -> Choice:
+    def service(self, kind: str, version: str, *, fallback: Fallback = "refuse", kept: str | None = None) -> Choice:
         """The image of a service; `kind` is normalised (`mariadb`, not `mysql`).
 
         Args:
-            kept: A version whose data are there: it stays when no other one is nearer.
+            fallback: What may stand in for a version that is not there.
+            kept: A version whose data are there: it stays when it may stand in, as data do not go back. Of the nearest
+                in any direction it stays when no other one is nearer.
 
         Raises:
-            VersionNotThere: There is none, or none of this version (and not `nearest`).
+            VersionNotThere: There is none, nor one that may stand in.
         """
-        return _find("service", self.services, kind, version, nearest, kept)
+        return _find("service", self.services, kind, version, fallback, kept)
 
     def versions(self) -> dict[str, tuple[str, ...]]:
         """{runtime or kind of service: its versions, oldest first}"""
@@ -141,6 +155,20 @@ class Catalogue(_Frozen):
             name: tuple(sorted(versions, key=_numbers))
             for group in (self.runtimes, self.services) for name, versions in group.items()
         }
+
+    def with_official(self, offered: Mapping[str, Sequence[str]]) -> Catalogue:
+        """With the official image of each version that is not here.
+
+        Args:
+            offered: {kind of service: versions that project files may ask for}
+        """
+        services = {
+            kind: {version: Entry(image=name.replace("{version}", version)) for version in offered.get(kind, ())}
+            for kind, name in self.official.items()
+        }
+        return self.model_copy(update={"services": {
+            kind: {**services.get(kind, {}), **self.services.get(kind, {})} for kind in {**self.services, **services}
+        }})
 
     def entries(self) -> Iterator[tuple[str, Entry]]:
         """Every image once, as (name, entry), bases before what stands on them. Names: `php:8.4`, `web`, `trixie`."""
@@ -154,6 +182,14 @@ class Catalogue(_Frozen):
         for group in (self.runtimes, self.services):
             for name, versions in group.items():
                 yield from ((f"{name}:{version}", entry) for version, entry in versions.items())
+
+    @field_validator("official")
+    @classmethod
+    def _official_ones_are_names(cls, value: dict[str, str]) -> dict[str, str]:
+        for name in value.values():
+            if "{version}" not in name or not IMAGE.fullmatch(name.replace("{version}", "1")):
+                raise ValueError(f"{name!r} is no image's name with `{{version}}` in it, as mariadb:{{version}}")
+        return value
 
     @model_validator(mode="after")
     def _bases_are_there(self) -> Catalogue:
@@ -170,8 +206,12 @@ class Catalogue(_Frozen):
             self._look_below(self.bases[on], (*passed, on))
 
 
-def load_catalogue(path: Path) -> Catalogue:
+def load_catalogue(path: Path, *, official: Mapping[str, Sequence[str]] | None = None) -> Catalogue:
     """Read the catalogue; folders of Dockerfiles become absolute, seen from the file.
+
+    Args:
+        official: {kind of service: versions that project files may ask for}, of which the official images are taken
+            where the file has no other; None: none are.
 
     Raises:
         CatalogueInvalid: It is missing, is not YAML, or says something that is not allowed.
@@ -180,7 +220,8 @@ def load_catalogue(path: Path) -> Catalogue:
         path, CatalogueInvalid, "the catalogue", missing="name the file with `catalogue` in the settings",
     )
     try:
-        return Catalogue.model_validate(_with_folders(written.values, path.parent.absolute()))
+        catalogue = Catalogue.model_validate(_with_folders(written.values, path.parent.absolute()))
+        return catalogue if official is None else catalogue.with_official(official)
     except ValidationError as error:
         found = tuple(
             f"{'.'.join(map(str, item['loc'])) or 'catalogue'}: {item['msg'].removeprefix('Value error, ')}"
@@ -200,7 +241,7 @@ def _with_folders(value: Any, beside: Path) -> Any:
     return value
 
 
-def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, version: str, nearest: bool,
+def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, version: str, fallback: Fallback,
           kept: str | None = None) -> Choice:
     versions = group.get(name)
     if not versions:
@@ -209,19 +250,37 @@ def _find(what: str, group: Mapping[str, Mapping[str, Entry]], name: str, versio
             hint="ask for one of these, or have the operator add it to the catalogue",
         )
     if version in versions:
-        return Choice(versions[version], version)
-    there = ", ".join(f"{name}:{item}" for item in sorted(versions, key=_numbers))
-    if not nearest:
+        return Choice(versions[version], version, _not_itself(name, version, versions[version]))
+    candidates = [item for item in versions if _may_stand_in(version, item, fallback)]
+    if not candidates:
+        there = ", ".join(f"{name}:{item}" for item in sorted(versions, key=_numbers))
         raise VersionNotThere(
-            f"there is no {name}:{version} on this host; there is {there}",
+            f"there is no {name}:{version} on this host{'' if fallback == 'refuse' else ', nor a newer one'}; "
+            f"there is {there}",
             hint=f"ask for one of these, have the operator add {name}:{version} to the catalogue, "
                  "or set runtime_fallback: nearest for the project",
         )
-    taken = min(versions, key=lambda item: _distance(version, item))
-    if kept is not None and kept in versions and _distance(version, kept)[0] == _distance(version, taken)[0]:
+    ahead = [item for item in candidates if fallback == "nearest_newer" and _numbers(item) > _numbers(version)]
+    taken = min(ahead or candidates, key=lambda item: _distance(version, item))
+    if kept in candidates and (fallback not in ANY or _distance(version, kept)[0] == _distance(version, taken)[0]):
         taken = kept
-    warning = f"{name}:{version} is not on this host; {name}:{taken}, the nearest, is used instead"
-    return Choice(versions[taken], taken, warning)
+    newer = "whose data are there" if taken == kept else "the nearest newer one"
+    why = "the nearest" if fallback in ANY else newer
+    warning = f"{name}:{version} is not on this host; {name}:{taken}, {why}, is used instead"
+    not_itself = _not_itself(name, taken, versions[taken])
+    return Choice(versions[taken], taken, f"{warning}; {not_itself}" if not_itself else warning)
+
+
+def _not_itself(name: str, version: str, entry: Entry) -> str | None:
+    return f"{name}:{version} is {entry.stands_in} on this host" if entry.stands_in else None
+
+
+def _may_stand_in(wanted: str, there: str, fallback: Fallback) -> bool:
+    if fallback == "refuse" or fallback in ANY:
+        return fallback in ANY
+    ours, theirs = _numbers(wanted), _numbers(there)
+    newer = theirs[:len(ours)] >= ours[:len(theirs)]   # `8` means any 8.x
+    return newer and (fallback == "upwards" or ours[0] == theirs[0])
 
 
 def _numbers(version: str) -> tuple[int, ...]:

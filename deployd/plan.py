@@ -5,13 +5,13 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Literal
 
 from deployd.ids import SlugKey
-from deployd.project.offered.services import SERVICE_TYPES, WITHOUT_CONTAINER
+from deployd.project.offered.services import WITHOUT_CONTAINER
+from deployd.project.offered.upgrades import why_data_are_lost
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +35,25 @@ REASONS = {
 
 
 @dataclass(frozen=True, slots=True)
+class PlannedStage:
+    """A part of a build whose result may be kept for later builds (`runtimes/stages.py`)."""
+
+    title: str
+    key: SlugKey | None
+    """Of what its result is made of; None: it is not kept."""
+    name: str = ""
+    """Of those that are kept."""
+    taken: SlugKey | None = None
+    """The result of an earlier build that is taken over; None: it is made anew."""
+    why: str = ""
+
+    def line(self) -> str:
+        if self.key is None:
+            return f"{self.title}: made anew each time" + (f" ({self.why})" if self.why else "")
+        return f"{self.title}: {'reused' if self.taken else 'made anew'} ({self.why})"
+
+
+@dataclass(frozen=True, slots=True)
 class WantedApp:
     """An application as the commit wants it."""
 
@@ -49,6 +68,10 @@ class WantedApp:
     has_deploy_hook: bool = True
     anew: bool = False
     """It is built whatever there is."""
+    stages: tuple[PlannedStage, ...] = ()
+    """Of its build, when it is built."""
+    instances: int = 1
+    """How often it runs, side by side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +79,7 @@ class LiveApp:
     slug: SlugKey
     parts: KeyParts
     running: str
+    instances: int = field(default=1, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,8 +111,6 @@ class Live:
     """URLs."""
 
 
-WITHOUT_FORMAT = WITHOUT_CONTAINER | {name for name, known in SERVICE_TYPES.items() if known.least_disk_mb is None}
-"""Kinds of services whose versions have no data of their own."""
 FILES_GIVEN_A_SECOND = 20_000
 """Of a disk that has to be read; what is in memory goes four times faster."""
 
@@ -101,6 +123,11 @@ class PlannedApp:
     slug: SlugKey
     action: Literal["build", "reuse", "remove"]
     why: str
+    stages: tuple[PlannedStage, ...] = ()
+    """Of its build; empty when nothing of it may be kept."""
+
+    def lines(self) -> list[str]:
+        return [f"{self.name}: {self.action} ({self.why})", *(f"{self.name}: {item.line()}" for item in self.stages)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +145,8 @@ class Plan:
     routes_removed: tuple[str, ...] = ()
     run_deploy_hook: bool = True
     deploy_hook_why: str = ""
+    instances: tuple[str, ...] = ()
+    """Of applications that run several times, or did."""
     refusals: tuple[str, ...] = ()
     """Why this must not be done at all; empty when it may."""
     rolling: bool = False
@@ -129,7 +158,8 @@ class Plan:
     def lines(self) -> list[str]:
         """The plan as people read it before anything runs."""
         return [
-            *(f"{app.name}: {app.action} ({app.why})" for app in self.apps),
+            *(line for app in self.apps for line in app.lines()),
+            *self.instances,
             *(f"{service.name}: {service.action} ({service.why})" for service in self.services),
             *(f"{url}: new route" for url in self.routes_added),
             *(f"{url}: route removed" for url in self.routes_removed),
@@ -159,6 +189,7 @@ def make_plan(
         tuple(url for url in live.routes if url not in routes),
         run,
         why,
+        tuple(_instances(apps, live)),
         tuple(_refusals(services, live)),
         *(_switch(planned_services) if rolling and live.apps else (False, "")),
         _held(planned_services, services, live, freeze_seconds, given_files) if live.apps else "",
@@ -172,10 +203,19 @@ def _plan_apps(apps: Sequence[WantedApp], live: Live) -> Iterator[PlannedApp]:
             same = before is not None and before.slug == app.slug
             yield PlannedApp(app.name, app.slug, "reuse", "unchanged" if same else "built before with the same input")
         else:
-            yield PlannedApp(app.name, app.slug, "build", _why_build(app, before))
+            yield PlannedApp(app.name, app.slug, "build", _why_build(app, before), app.stages)
     for name, gone in live.apps.items():
         if name not in {app.name for app in apps}:
             yield PlannedApp(name, gone.slug, "remove", "no longer in the project")
+
+
+def _instances(apps: Sequence[WantedApp], live: Live) -> Iterator[str]:
+    for app in apps:
+        before = live.apps.get(app.name)
+        then = before.instances if before is not None else app.instances
+        if app.instances > 1 or then > 1:
+            many = "s" * (app.instances > 1)
+            yield f"{app.name}: {app.instances} instance{many}" + (f", {then} before" if then != app.instances else "")
 
 
 def _why_build(app: WantedApp, before: LiveApp | None) -> str:
@@ -259,21 +299,10 @@ def _switch(services: Sequence[PlannedService]) -> tuple[bool, str]:
 def _refusals(services: Sequence[WantedService], live: Live) -> Iterator[str]:
     for service in services:
         before = live.services.get(service.name)
-        if before is None or before.type == service.type:
-            continue
-        old_kind, _, old_version = before.type.partition(":")
-        new_kind, _, new_version = service.type.partition(":")
-        if old_kind != new_kind:
-            yield (f"the service {service.name} cannot change from {before.type} to {service.type} and keep its data: "
-                   "give the new one a new name")
-        elif _numbers(new_version) < _numbers(old_version) and new_kind not in WITHOUT_FORMAT:
-            yield (f"the service {service.name} cannot go back from {before.type} to {service.type}: "
-                   "its data are in the newer format; give the older one a new name")
+        why = why_data_are_lost(service.name, before.type, service.type) if before else None
+        if why:
+            yield why
 
 
 def _kind(type_: str) -> str:
     return type_.partition(":")[0]
-
-
-def _numbers(version: str) -> tuple[int, ...]:
-    return tuple(int(part) for part in re.findall(r"\d+", version))

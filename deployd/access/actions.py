@@ -17,11 +17,16 @@ class Action(Enum):
     DEPLOY = "redeploy, and roll back"
     DELETE = "delete environments"
     RUN_CRON = "run crons now"
+    RUN_OPERATION = "run operations that the application's file gives to one's role"
+    RUN_SOURCE_OPERATION = "run commands that change the code of a branch"
     LOCK = "lock environments, and unlock them"
     CANCEL = "end an activity before its switch, or try its undo again"
     PREVIEW = "see a new version while visitors wait for it"
     READ_MAIL = "read mails of applications: there are links to reset passwords in them"
-    READ_VARIABLES = "read what variables of the settings are: who may only look has the repository, and no shell"
+    READ_VARIABLES = "read what variables are: who may only look has the repository, and no shell"
+    PLAN_VARIABLES = "ask what a change of variables would build and start anew"
+    SET_VARIABLES = "set variables of environments"
+    SET_SHARED_VARIABLES = "set variables of the project, and of protected environments"
     READ_AUDIT = "read who changed what, and from where"
     SHELL = "be in a running application, and reach its mounts"
     TUNNEL = "reach the services of an environment"
@@ -41,11 +46,16 @@ LEAST: Mapping[Action, Role] = {
     Action.DEPLOY: Role.CONTRIBUTOR,
     Action.DELETE: Role.CONTRIBUTOR,
     Action.RUN_CRON: Role.CONTRIBUTOR,
+    Action.RUN_OPERATION: Role.VIEWER,
+    Action.RUN_SOURCE_OPERATION: Role.CONTRIBUTOR,
     Action.LOCK: Role.CONTRIBUTOR,
     Action.CANCEL: Role.CONTRIBUTOR,
     Action.PREVIEW: Role.CONTRIBUTOR,
     Action.READ_MAIL: Role.CONTRIBUTOR,
     Action.READ_VARIABLES: Role.CONTRIBUTOR,
+    Action.PLAN_VARIABLES: Role.CONTRIBUTOR,
+    Action.SET_VARIABLES: Role.CONTRIBUTOR,
+    Action.SET_SHARED_VARIABLES: Role.ADMIN,
     Action.READ_AUDIT: Role.CONTRIBUTOR,
     Action.SHELL: Role.CONTRIBUTOR,
     Action.TUNNEL: Role.CONTRIBUTOR,

@@ -15,6 +15,7 @@ from deployd.api.errors import ErrorShape
 from deployd.api.route import ApiRoute, Handler
 from deployd.commands.audit import Doing, action_of
 from deployd.commands.repeats import BROKEN, Answered, Keyed
+from deployd.commands.variables import VariableChangeShape
 from deployd.errors import Unusable
 from deployd.http.failed_sign_ins import source_of
 from deployd.queries.activities import ActivityShape
@@ -41,6 +42,9 @@ async def change(asked: Asked, route: ApiRoute, handler: Handler, by: str) -> we
     key = asked.request.headers.get(KEY)
     if key is not None and route.is_secret:
         raise Unusable(f"{KEY} is not taken here: the answer is a secret, and is kept nowhere", where=KEY)
+    if key is not None and route.takes_secret:
+        raise Unusable(f"{KEY} is not taken here: nothing is kept of what may be a secret, no digest either",
+                       where=KEY, hint="ask again without it: what is so already is not done twice")
     if key is None:
         return await _noted(asked, route, handler, by)
     if not (0 < len(key) <= LONGEST_KEY and key.isascii() and key.isprintable()):
@@ -73,6 +77,9 @@ async def _noted(asked: Asked, route: ApiRoute, handler: Handler, by: str) -> we
         answer = await handler(asked)
         if route.shape is ActivityShape and "id" not in asked.request.match_info and isinstance(answer, web.Response):
             said.append(f"activity {json.loads(answer.text or '{}')['id']}")
+        if route.shape is VariableChangeShape and isinstance(answer, web.Response):
+            made = json.loads(answer.text or "{}")
+            said.append(made["change"] + (f", activity {made['activity']['id']}" if made["activity"] else ""))
         if route.shape is TicketShape and isinstance(answer, web.Response):
             said.append(words_of_deed(json.loads(answer.text or "{}")))
         return answer

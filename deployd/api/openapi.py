@@ -44,7 +44,7 @@ def _operation(route: ApiRoute) -> dict[str, Any]:
     parameters += [_parameter("query", name) for name in route.query_names]
     if route.events:
         parameters.append(_parameter("header", "Last-Event-ID"))
-    if route.changes:
+    if route.changes and not route.takes_secret:
         parameters.append(_parameter("header", KEY))
     operation: dict[str, Any] = {
         "summary": route.says,

@@ -44,6 +44,8 @@ class ApiRoute:
     status: int = 200
     is_secret: bool = False
     """What is answered is told once and kept nowhere: with an `Idempotency-Key` it would be."""
+    takes_secret: bool = False
+    """What is sent is a secret: with an `Idempotency-Key` a digest of it would be kept."""
 
     @property
     def query_names(self) -> tuple[str, ...]:
@@ -58,7 +60,7 @@ class ApiRoute:
     @property
     def changes(self) -> bool:
         """Whether it changes something."""
-        return self.method != "GET" and self.action not in (None, Action.PLAN)
+        return self.method != "GET" and self.action not in (None, Action.PLAN, Action.PLAN_VARIABLES)
 
     @property
     def role(self) -> str:

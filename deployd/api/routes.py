@@ -20,6 +20,7 @@ from deployd.api.resources.host import host
 from deployd.api.resources.housekeeping import housekeeping
 from deployd.api.resources.locks import locks
 from deployd.api.resources.mails import mails
+from deployd.api.resources.operations import operations
 from deployd.api.resources.output import output
 from deployd.api.resources.parts import parts
 from deployd.api.resources.passes import passes
@@ -28,17 +29,19 @@ from deployd.api.resources.plans import plans
 from deployd.api.resources.projects import projects
 from deployd.api.resources.rests import rests
 from deployd.api.resources.sessions import sessions
+from deployd.api.resources.source_operations import source_operations
 from deployd.api.resources.ssh import ssh
 from deployd.api.resources.stays import stays
 from deployd.api.resources.tickets import tickets
 from deployd.api.resources.traffic import traffic
 from deployd.api.resources.usage import usage
+from deployd.api.resources.variables import variables
 from deployd.api.route import ApiRoute, Handler
 
 RESOURCES = (
-    daemon, projects, plans, environments, parts, crons, locks, tickets, rests, passes, traffic, access_logs, output,
-    mails, usage, certificates, activities, housekeeping, audit, sessions, changes, host, comparisons, people, ssh,
-    stays,
+    daemon, projects, plans, environments, parts, variables, crons, operations, source_operations, locks, tickets,
+    rests, passes, traffic, access_logs, output, mails, usage, certificates, activities, housekeeping, audit, sessions,
+    changes, host, comparisons, people, ssh, stays,
 )
 HANDLERS: Mapping[ApiRoute, Handler] = {
     route: handler for resource in RESOURCES for route, handler in resource.handlers.items()

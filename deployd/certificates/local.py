@@ -47,14 +47,19 @@ class LocalAuthority:
 
     async def issue(self, host: str) -> Certificate:
         try:
-            return await asyncio.to_thread(self._issue, host)
+            return await asyncio.to_thread(self.sign, host)
         except ValueError as error:   # a name that no certificate can hold: letters that are not ASCII, mostly
             raise NotIssued(
                 f"no certificate can be made for this name: {error}", where=host,
                 hint="write the name in its ASCII form (xn--…) in the routes or domains",
             ) from None
 
-    def _issue(self, host: str) -> Certificate:
+    def sign(self, host: str) -> Certificate:
+        """Blocking.
+
+        Raises:
+            ValueError: No certificate can have that name.
+        """
         authority, key = self._own()
         host_key, host_pem = new_key()
         now = self._clock.now()

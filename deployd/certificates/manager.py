@@ -1,12 +1,13 @@
 """Looks after the certificates of all hosts: which are there, which are due, what stands in the way.
 
 One task, one host after the other. What it knows lies in memory and in the store; a deployment never waits for it, and
-never fails because of it: a host without a certificate shows the one that the router signed itself.
+never fails because of it: a host without a certificate shows an interim one (`interim.py`).
 """
 
 from __future__ import annotations
 
 import asyncio
+import threading
 from collections import deque
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -19,6 +20,7 @@ from deployd.activity.error_boundary import ErrorBoundary
 from deployd.certificates.authority import Authority, NotIssued
 from deployd.certificates.certificate import Certificate, CertificateUnusable, parse_certificate
 from deployd.certificates.hosts import HttpsHosts
+from deployd.certificates.interim import InterimCertificates
 from deployd.certificates.renewal import ENDS_SOON, covers, pause, renew_at
 from deployd.certificates.storage import Refusals, Storage
 from deployd.clock import Clock
@@ -61,13 +63,20 @@ class CertificateManager:
 
     def __init__(
         self, hosts: HttpsHosts, storage: Storage, clock: Clock, authority: Authority | None,
-        own: tuple[OwnCertificate, ...] = (), *, boundary: ErrorBoundary | None = None,
+        own: tuple[OwnCertificate, ...] = (), *, interim: InterimCertificates | None = None,
+        boundary: ErrorBoundary | None = None,
     ) -> None:
         """
         Args:
             authority: Who signs; None: nobody is asked.
             own: The operator's, which win.
+            interim: Of hosts that have no other; None: they show the router's.
         """
+        self._interim = interim
+        self._showing = threading.Lock()
+        """Rounds and deployments lay out in threads of their own; whoever is later knows more."""
+        if interim is not None:
+            interim.shown_by(self._show_now)
         self._boundary = boundary or ErrorBoundary("certificates")
         self._wanted = hosts
         self._store, self._router = storage.store, storage.router
@@ -124,12 +133,22 @@ class CertificateManager:
         self._hosts = await self._wanted.hosts()
         await asyncio.to_thread(self._show)
 
+    async def _show_now(self) -> None:
+        await asyncio.to_thread(self._show)
+
     def _show(self) -> None:
+        with self._showing:
+            self._lay_out_all()
+
+    def _lay_out_all(self) -> None:
         self._read_own()
         now = self._clock.now()
-        shown = {host: self._kept[host] for host in self._hosts if host in self._kept and self._kept[host].ends > now}
+        hosts = {*self._hosts, *(self._interim.awaited() if self._interim else ())}
+        shown = {host: self._kept[host] for host in hosts if host in self._kept and self._kept[host].ends > now}
         for certificate in self._own.values():   # they come last, and win
-            shown |= {host: certificate for host in self._hosts if covers(certificate.names, host)}
+            shown |= {host: certificate for host in hosts if covers(certificate.names, host)}
+        if self._interim is not None:
+            shown |= self._interim.of(hosts - shown.keys())
         not_shown = self._router.show(shown)
         for host, why in not_shown.items():
             error = NotShown(f"its certificate cannot be laid out: {why}", where=host)

@@ -55,7 +55,8 @@ def check(
         tree, dialect=next((item for item in DIALECTS.values() if item.name == project_dialect), None),
         tolerant=tolerant, runnable=RUNNABLE, there=versions_there(known.catalogue),
     )
-    of_host = host_findings(result, tree, known.catalogue, nearest=nearest or known.nearest)
+    of_host = host_findings(result, tree, known.catalogue, nearest=nearest or known.nearest,
+                           services="nearest" if nearest else known.services)
     findings = (*result.findings, *of_host.findings)
     wrong = any(finding.severity == "error" for finding in findings)
     if as_json:

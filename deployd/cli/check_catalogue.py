@@ -7,6 +7,8 @@ from pathlib import Path
 
 from deployd.catalogue import Catalogue, load_catalogue
 from deployd.errors import DeployError
+from deployd.project.offered.services import versions_offered
+from deployd.release.images_missing import ServiceFallback
 from deployd.settings import Settings, config_folder, load_settings
 
 SETTINGS = Path("/etc/deployd/deployd.yaml")
@@ -17,6 +19,8 @@ class Known:
     catalogue: Catalogue
     nearest: bool
     """Whether the operator's settings take the nearest version."""
+    services: ServiceFallback
+    """Which other version of a service they take."""
     whose: str
     """`the catalogue that came with deployd`, `the catalogue /etc/deployd/catalogue.yaml`."""
 
@@ -28,7 +32,11 @@ def known_catalogue(settings_file: Path | None, catalogue_file: Path | None) -> 
         path = catalogue_file or (settings.catalogue if settings else None)
         shipped = config_folder() / "catalogue.yaml"
         whose = "the catalogue that came with deployd" if path in (None, shipped) else f"the catalogue {path}"
-        return Known(load_catalogue(path or shipped), bool(settings and settings.runtime_fallback == "nearest"), whose)
+        nearest = bool(settings and settings.runtime_fallback == "nearest")
+        services = settings.service_fallback if settings else "upwards"
+        official = versions_offered() if settings and settings.official_images else None
+        catalogue = load_catalogue(path or shipped, official=official)
+        return Known(catalogue, nearest, "nearest" if nearest else services, whose)
     except DeployError as error:
         from deployd.cli.command import end  # brings aiohttp
 

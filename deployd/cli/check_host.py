@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from deployd.catalogue import Catalogue
 from deployd.errors import DeployError
@@ -10,7 +11,7 @@ from deployd.ids import ProjectId
 from deployd.project.model import Finding, Place, ReadResult
 from deployd.project.tree.tree import Tree
 from deployd.release.applications.kernel_limits import too_large_to_start
-from deployd.release.images_missing import images_missing
+from deployd.release.images_missing import ServiceFallback, images_missing
 from deployd.settings import ProjectSettings
 
 ANY_PROJECT = ProjectSettings(id=ProjectId("project"))
@@ -24,9 +25,13 @@ class OfHost:
     too_large: bool
 
 
-def host_findings(result: ReadResult, tree: Tree, catalogue: Catalogue, *, nearest: bool) -> OfHost:
+def host_findings(
+    result: ReadResult, tree: Tree, catalogue: Catalogue, *, nearest: bool, services: ServiceFallback,
+) -> OfHost:
     images = result.images if result.config is None else result.config.images_asked()
-    refusals, warnings = images_missing(catalogue, images, nearest=nearest)
+    refusals, warnings = images_missing(
+        catalogue, images, nearest=nearest, services=services, today=datetime.now(UTC).date(),
+    )
     large = too_large_to_start(result.config, ANY_PROJECT, ANY_PROJECT.production) if result.config else []
     placed = [*((refusal.error, refusal.place) for refusal in refusals), *((error, error.place) for error in large)]
     return OfHost(

@@ -97,6 +97,9 @@ class Client:
     async def delete(self, path: str, body: Mapping[str, Any] | None = None) -> Any:
         return await self._ask("DELETE", path, json=dict(body or {}))
 
+    async def put(self, path: str, body: Mapping[str, Any], **query: str | int | None) -> Any:
+        return await self._ask("PUT", path, json=dict(body), params=_given(query))
+
     async def get_bytes(self, path: str) -> bytes:
         """What is no JSON, byte for byte."""
         found = await self._ask("GET", path, raw=True)

@@ -88,17 +88,19 @@ def drawing(parts: PartsShape, uses: Sequence[UseShape]) -> Drawing:
 def _items(parts: PartsShape, used: Mapping[tuple[str, str], UseShape]) -> Iterable[Item]:
     apps = {app.name for app in parts.applications}
     targets = {
-        **{name: f"web:{name}" if ("web", name) in used else f"app:{name}" for name in apps},
-        **{service.name: f"service:{service.name}" for service in parts.services},
+        **{app.name: tuple(f"web:{part}" if ("web", part) in used else f"app:{part}" for part in _instances(app))
+           for app in parts.applications},
+        **{service.name: (f"service:{service.name}",) for service in parts.services},
     }
     for route in sorted(parts.routes, key=lambda route: (not route.primary, route.type != "upstream")):
-        leads = ((targets[route.upstream], ""),) if route.upstream in targets else ()
+        leads = tuple((target, "") for target in targets.get(route.upstream, ()))
         more = "primary" if route.primary else route.type if route.type != "upstream" else ""
         yield Item(f"route:{route.url}", 0, "route", route.url, f"{route.type} to {route.to}" if route.to else more,
                    to=leads)
     for app in parts.applications:
-        if (web := used.get(("web", app.name))) is not None:
-            yield _running(f"web:{app.name}", 1, "web server", app.name, "nginx", web, ((f"app:{app.name}", ""),))
+        for part in _instances(app):
+            if (web := used.get(("web", part))) is not None:
+                yield _running(f"web:{part}", 1, "web server", part, "nginx", web, ((f"app:{part}", ""),))
         yield from _application(app, used, {**{name: f"app:{name}" for name in apps}, **{
             service.name: f"service:{service.name}" for service in parts.services}})
     for service in parts.services:
@@ -118,11 +120,16 @@ def _items(parts: PartsShape, used: Mapping[tuple[str, str], UseShape]) -> Itera
 def _application(
     app: ApplicationShape, used: Mapping[tuple[str, str], UseShape], targets: Mapping[str, str],
 ) -> Iterable[Item]:
-    yield _running(f"app:{app.name}", 2, "application", app.name, app.type, used.get(("app", app.name)),
-                   _leads(app.web, targets))
+    for part in _instances(app):
+        yield _running(f"app:{part}", 2, "application", part, app.type, used.get(("app", part)),
+                       _leads(app.web, targets))
     for worker in app.workers:
         yield _running(f"worker:{worker.name}", 2, "worker", worker.name, app.type, used.get(("worker", worker.name)),
                        _leads(worker, targets))
+
+
+def _instances(app: ApplicationShape) -> tuple[str, ...]:
+    return app.instances or (app.name,)
 
 
 def _leads(instance: InstanceShape, targets: Mapping[str, str]) -> tuple[tuple[str, str], ...]:

@@ -19,7 +19,8 @@ STEP_BYTES = 16 * MEGABYTE
 """Less is no news on a page: free space changes all the time."""
 KINDS = {
     "slug": "slugs: applications as they were built", "volume": "data of services", "mount": "mounts of applications",
-    "image": "images", "cache": "caches of builds", "log": "logs of activities", "output": "output of containers",
+    "image": "images", "cache": "caches of builds", "kept result": "what builds keep for later ones",
+    "log": "logs of activities", "output": "output of containers",
     "repository": "repositories", "workspace": "workspaces of builds", "version": "configuration of versions",
     "snapshot": "snapshots of databases", "data": "data of deleted environments", "going": "what is being removed",
     "database": "deployd's own database", "other": "everything else",

@@ -31,11 +31,13 @@ from deployd.console.environment import environment, follow_environment
 from deployd.console.host import follow_host, host
 from deployd.console.live import Board
 from deployd.console.mails import mails
+from deployd.console.operations import operations, run_operation, run_source_operation
 from deployd.console.output import follow_output, output
 from deployd.console.overview import follow_overview, overview
 from deployd.console.render import FILES, digest, read_file, render
 from deployd.console.rests import activate, confirm_any, deactivate, describe, pause, wake
 from deployd.console.sessions import end_session, sessions
+from deployd.console.variables import delete_variable, set_variable, variables
 from deployd.errors import DeployError
 from deployd.http.callers import Callers
 from deployd.http.compression import compressed
@@ -58,6 +60,8 @@ PAGES: Mapping[str, Page] = {
     f"{ENVIRONMENT}/access-log": access_log,
     f"{ENVIRONMENT}/logs": output,
     f"{ENVIRONMENT}/mail": mails,
+    f"{ENVIRONMENT}/variables": variables,
+    f"{ENVIRONMENT}/operations": operations,
     f"{ENVIRONMENT}/promote": tickets.promote_page,
     ACTIVITY: activity,
     "/tickets": tickets.tickets,
@@ -89,6 +93,10 @@ FORMS: Mapping[str, Form] = {
     f"{ENVIRONMENT}/unlock": unlock,
     f"{ENVIRONMENT}/delete": delete,
     f"{ENVIRONMENT}/crons/run": run_cron,
+    f"{ENVIRONMENT}/variables/set": set_variable,
+    f"{ENVIRONMENT}/variables/delete": delete_variable,
+    f"{ENVIRONMENT}/operations/run": run_operation,
+    f"{ENVIRONMENT}/source-operations/run": run_source_operation,
     f"{ENVIRONMENT}/promote": tickets.promote,
     f"{TICKET}/approve": tickets.approve,
     f"{TICKET}/decline": tickets.decline,
@@ -132,7 +140,7 @@ FOR_EVER = {**SAFE, "Cache-Control": "public, max-age=31536000, immutable"}
 SIGN_IN, SIGN_OUT = "/sign-in", "/sign-out"
 FIELDS: web.RequestKey[dict[str, str]] = web.RequestKey("fields", dict)
 LONGEST_PLACE = 2000
-NOT_TYPED = frozenset({"csrf", "token", "seen", "locked"})
+NOT_TYPED = frozenset({"csrf", "token", "seen", "locked", "value"})
 """Fields that are never put into an address: secrets, and what a page says of itself."""
 
 

@@ -14,8 +14,9 @@ from deployd.activity.log import Logs
 from deployd.activity.memory import Memory, host_memory
 from deployd.activity.slots import Slots
 from deployd.catalogue import Catalogue
+from deployd.certificates.interim import InterimCertificates
 from deployd.certificates.manager import CertificateManager
-from deployd.daemon.certificates import certificate_manager
+from deployd.daemon.certificates import certificate_manager, interim_certificates
 from deployd.daemon.process_state import ProcessState
 from deployd.daemon.resources import Resources
 from deployd.deployment.kinds import KINDS
@@ -46,6 +47,7 @@ from deployd.upkeep.idle import Idle
 from deployd.upkeep.lock_ends import LockEnds
 from deployd.upkeep.lost_pushes import LostPushes
 from deployd.upkeep.reconcile import Reconciler
+from deployd.upkeep.reports.reports import Reporter
 from deployd.upkeep.router_repair import RouterRepairer
 from deployd.upkeep.tickets import Tickets
 from deployd.upkeep.traffic import Traffic
@@ -98,6 +100,7 @@ class Upkeep:
     disk_kinds: DiskKinds
     tickets: Tickets
     lock_ends: LockEnds
+    reporter: Reporter
     idle: Idle
     wakes: Wakes
 
@@ -121,24 +124,29 @@ class Daemon:
 
 def compose(resources: Resources, settings: Settings, catalogue: Catalogue, process: ProcessState) -> Daemon:
     """The daemon over what is open."""
-    host, boundaries = host_of(resources, settings, catalogue), ErrorBoundaries()
+    interim = interim_certificates(resources, settings)
+    host, boundaries = host_of(resources, settings, catalogue, interim), ErrorBoundaries()
     activities = _activities(resources, host, process, boundaries)
     observation = _observation(resources, host, boundaries)
-    upkeep = _upkeep(resources, host, boundaries, activities, observation)
+    certificates = certificate_manager(resources, settings, boundaries.of("certificates"), interim)
+    upkeep = _upkeep(resources, host, boundaries, activities, observation, certificates)
     return Daemon(resources, host, process, boundaries, activities, observation, upkeep)
 
 
-def host_of(resources: Resources, settings: Settings, catalogue: Catalogue) -> Host:
+def host_of(
+    resources: Resources, settings: Settings, catalogue: Catalogue, interim: InterimCertificates | None = None,
+) -> Host:
     """What deployments reach, over what is open."""
     places = Places(settings.state, settings.run)
     return Host(
         settings=settings, catalogue=catalogue, clock=resources.clock, places=places, code=resources.code,
         engine=resources.engine, images=resources.engine.catalogue_images(catalogue),
-        slugs=Slugs(resources.slugs, places.mounts), router=resources.router,
+        slugs=Slugs(resources.slugs, places.mounts), kept=resources.kept, router=resources.router,
         facts=StateFacts(
             resources.store, resources.engine, settings, resources.clock, resources.masker, resources.sealer,
             resources.mail.wake,
         ),
+        walls=resources.firewall, certificates=interim,
     )
 
 
@@ -186,6 +194,7 @@ def _observation(resources: Resources, host: Host, boundaries: ErrorBoundaries) 
 
 def _upkeep(
     resources: Resources, host: Host, boundaries: ErrorBoundaries, activities: Activities, observation: Observation,
+    certificates: CertificateManager,
 ) -> Upkeep:
     store, clock, settings = resources.store, resources.clock, host.settings
     reconciler = Reconciler(store, host, clock, boundary=boundaries.of("putting back"))
@@ -194,7 +203,7 @@ def _upkeep(
     )
     idle = Idle(store, host, clock, activities.requests, boundary=boundaries.of("idle"))
     return Upkeep(
-        certificates=certificate_manager(resources, settings, boundaries.of("certificates")),
+        certificates=certificates,
         reconciler=reconciler,
         watch=Watch(
             store, host, reconciler, _router_repairer(resources, host, reconciler),
@@ -216,6 +225,7 @@ def _upkeep(
         tickets=Tickets(
             store, host, clock, activities.lanes, activities.requests, boundary=boundaries.of("tickets"),
         ),
+        reporter=Reporter(store, settings, clock, resources.masker.clean, boundary=boundaries.of("reports")),
         lock_ends=LockEnds(store, clock, activities.requests, boundary=boundaries.of("locks")),
         idle=idle,
         wakes=Wakes(resources.router, settings, activities.requests, boundary=boundaries.of("wakes")),

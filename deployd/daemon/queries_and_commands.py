@@ -14,12 +14,15 @@ from deployd.commands.descriptions import DescriptionCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.housekeeping import HousekeepingCommands
 from deployd.commands.locks import LockCommands
+from deployd.commands.operations import OperationCommands
 from deployd.commands.passes import PassCommands
 from deployd.commands.people import PeopleCommands
 from deployd.commands.repeats import RepeatCommands
 from deployd.commands.rests import RestCommands
 from deployd.commands.sessions import Sessions
+from deployd.commands.source_operations import SourceOperationCommands
 from deployd.commands.tickets import TicketCommands
+from deployd.commands.variables import Sealed, VariableCommands
 from deployd.daemon.composition import Daemon
 from deployd.daemon.health import collected, degraded, footing, measured, meters
 from deployd.queries.access_logs import AccessLogQueries
@@ -35,6 +38,7 @@ from deployd.queries.host import HostQueries
 from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
+from deployd.queries.operations import OperationQueries
 from deployd.queries.output import OutputQueries
 from deployd.queries.parts import PartQueries
 from deployd.queries.people import PeopleQueries
@@ -42,13 +46,17 @@ from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.queries import Queries
 from deployd.queries.runs import RunQueries
+from deployd.queries.source_operations import SourceOperationQueries
 from deployd.queries.ssh import SshQueries
 from deployd.queries.status import Health, StatusQueries
 from deployd.queries.stays import StayQueries
 from deployd.queries.tickets import TicketQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
+from deployd.queries.variable_effects import VariableEffects
+from deployd.queries.variables import VariableQueries
 from deployd.queries.versions import VersionQueries
+from deployd.settings import ProjectSettings
 from deployd.slugs.compare import SlugComparison
 from deployd.upkeep.access_tail import AT_ONCE
 
@@ -91,6 +99,11 @@ def queries_of(daemon: Daemon, directory: Directory) -> Queries:
         people=PeopleQueries(directory, clock.now),
         ssh=SshQueries(settings, process.ssh.seen, process.ssh.troubles),
         stays=StayQueries(store),
+        operations=OperationQueries(daemon.host, environments),
+        source_operations=SourceOperationQueries(daemon.host, environments),
+        variables=VariableQueries(
+            store, daemon.host, environments, daemon.resources.sealer, daemon.resources.masker.mask,
+        ),
     )
 
 
@@ -99,6 +112,7 @@ def commands_of(
 ) -> Commands:
     """What can be done."""
     store, host, requests = daemon.resources.store, daemon.host, daemon.activities.requests
+    sealed = Sealed(daemon.resources.sealer, daemon.resources.masker)
     return Commands(
         environments=EnvironmentCommands(store, host, queries.environments, requests),
         rests=RestCommands(store, host, queries.environments, requests),
@@ -113,6 +127,13 @@ def commands_of(
         activities=ActivityCommands(store, daemon.activities.lanes),
         housekeeping=HousekeepingCommands(daemon.upkeep.collector),
         tickets=TicketCommands(store, host, daemon.activities.lanes, requests, queries.tickets, directory),
+        operations=OperationCommands(store, queries.environments, queries.operations, requests),
+        source_operations=SourceOperationCommands(
+            store, queries.environments, queries.source_operations, requests,
+        ),
+        variables=VariableCommands(
+            store, host, queries.environments, requests, sealed, VariableEffects(store, host, sealed.sealer),
+        ),
     )
 
 
@@ -123,8 +144,12 @@ def _health(daemon: Daemon) -> Health:
 
 
 def _comparisons(daemon: Daemon, environments: EnvironmentQueries) -> ComparisonQueries:
-    resources, settings = daemon.resources, daemon.settings
+    resources, settings, facts = daemon.resources, daemon.settings, daemon.host.facts
+
+    async def as_seen(project: ProjectSettings, branch: str) -> ProjectSettings:
+        return await facts.with_variables(project, branch, await facts.variables_now(project, branch))
+
     return ComparisonQueries(
         resources.store, settings, environments, resources.code, SlugComparison(resources.slugs, settings.run),
-        resources.masker.mask,
+        resources.masker.mask, as_seen,
     )

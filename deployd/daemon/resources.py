@@ -36,9 +36,11 @@ from deployd.router.paths import RouterPlaces
 from deployd.router_process.start import RouterStarted, start_router
 from deployd.settings import Settings
 from deployd.slugs.archive import SlugStore
+from deployd.slugs.kept import KeptResults
 from deployd.state.sealing import Sealer
 from deployd.state.secrets import all_secrets, secrets_named
 from deployd.state.store import Store, open_store
+from deployd.state.variables import sensitive_values
 from deployd.units import MEGABYTE
 from deployd.upkeep.firewall import FirewallManager
 
@@ -64,6 +66,7 @@ class Resources:
     code: ProjectCode
     """One for intake and deployments: what the check of a push has read is not read again."""
     slugs: SlugStore
+    kept: KeptResults
     router_started: RouterStarted
     firewall: FirewallManager
     mail: MailSupervisor
@@ -99,9 +102,12 @@ async def open_resources(
     started = await start_router(engine, router, settings, catalogue)
     slugs = SlugStore(settings.state / "slugs", min_free_bytes=settings.min_free_disk_mb * MEGABYTE)
     await slugs.sweep()   # what a crash left half packed
+    kept = KeptResults(settings.state / "kept", min_free_bytes=2 * settings.min_free_disk_mb * MEGABYTE)
+    await kept.sweep()
     return Resources(
         store=store, engine=engine, router=router, clock=SystemClock(), masker=masker, sealer=sealer,
-        code=_project_code(settings, catalogue, readers), slugs=slugs, router_started=started, firewall=firewall,
+        code=_project_code(settings, catalogue, readers), slugs=slugs, kept=kept, router_started=started,
+        firewall=firewall,
         mail=mail_supervisor(store, settings, process.mail_server if process else None),
     )
 
@@ -110,7 +116,7 @@ async def _open_secrets(store: Store, settings: Settings, masker: Masker) -> Sea
     """Have the key to what is sealed; what it opens is masked, and root's passwords are laid out."""
     sealer = await open_sealer(store, settings)
     # A hook that outlived the last daemon may print one.
-    masker.learn(await store.read(lambda db: all_secrets(db, sealer)))
+    masker.learn(await store.read(lambda db: [*all_secrets(db, sealer), *sensitive_values(db, sealer)]))
     await lay_out_secrets(settings.run, await store.read(lambda db: secrets_named(db, sealer, ROOT)))
     return sealer
 

@@ -104,6 +104,7 @@ def _loops(daemon: Daemon, http: Http, ssh: SshSupervisor) -> dict[str, Loop]:
         "watch": upkeep.watch.serve, "firewall": resources.firewall.serve, "mail": resources.mail.serve,
         "ssh": ssh.serve, "news for who is inside": news_of(daemon).serve,
         "left sessions": leftovers_of(daemon, http.inside).serve,
+        "reports": upkeep.reporter.serve,
         "tickets": upkeep.tickets.serve, "locks": upkeep.lock_ends.serve,
         "lost pushes": upkeep.lost_pushes.serve, "crons": upkeep.crons.serve, "answers": upkeep.answers.serve,
         "access logs": upkeep.access_logs.serve, "idle": upkeep.idle.serve, "wakes": upkeep.wakes.serve,

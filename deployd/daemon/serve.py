@@ -23,6 +23,7 @@ from deployd.daemon.resources import FolderUnusable, open_resources
 from deployd.daemon.run import RELOAD, STOP, run
 from deployd.errors import DeployError
 from deployd.operator_log import configure_log
+from deployd.project.offered.services import versions_offered
 from deployd.settings import Settings, load_settings
 
 log = structlog.get_logger()
@@ -74,7 +75,8 @@ class ReadSettings:
             DeployError: The catalogue that they name cannot be read.
         """
         self.settings, self.file = settings, file
-        self.catalogue = load_catalogue(settings.catalogue_path)
+        official = versions_offered() if settings.official_images else None
+        self.catalogue = load_catalogue(settings.catalogue_path, official=official)
 
 
 async def run_daemon(read: ReadSettings) -> None:

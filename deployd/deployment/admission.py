@@ -24,6 +24,11 @@ def need_of_build(deployment: Deployment, host: Host, total_mb: int) -> Need:
     return Need(wanted, "the build", is_production=_is_production(deployment))
 
 
+def need_of_source(deployment: Deployment, host: Host, total_mb: int) -> Need:
+    """Of a source operation: it runs in what a build runs in."""
+    return Need(min(host.settings.build.memory_mb, total_mb), "the operation", is_production=_is_production(deployment))
+
+
 def need_of_start(deployment: Deployment, host: Host, total_mb: int) -> Need:
     return Need(min(DEPLOYMENT_MB, total_mb), "the deployment", is_production=_is_production(deployment))
 
@@ -38,6 +43,7 @@ def _is_production(deployment: Deployment) -> bool:
 
 
 BUILD = Admission(BUILDS, need_of_build, "the memory of a build")
+SOURCE = Admission(BUILDS, need_of_source, "the memory of a build")
 PACK = Admission(BUILDS, need_of_rest)
 START = Admission(DEPLOYMENTS, need_of_start, "memory to start in")
 DEPLOY = Admission(DEPLOYMENTS, need_of_rest)

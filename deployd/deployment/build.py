@@ -13,13 +13,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
 
+from deployd.activity.incidents import unwrap
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import ensure_owner
+from deployd.deployment.build_layers import Layers, layers_of
 from deployd.deployment.build_quota import empty_cache, ensure_cache_in_bounds, room_watched
+from deployd.deployment.build_results import keep_result
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.desired import build_variables
 from deployd.deployment.results import Built
+from deployd.deployment.reuse import Entries
 from deployd.engine.errors import ScriptLost, ScriptOverran
 from deployd.engine.names import bridge_name, instance_labels
 from deployd.engine.script import SCRIPTS_FOLDER, Script, age_seconds, prepare, read_status
@@ -37,10 +41,13 @@ from deployd.release.images_missing import instead_of
 from deployd.release.out_of_memory import hint_memory, memory_full
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
-from deployd.release.trust import VARIABLES
-from deployd.runtimes.build_steps import BuildStep, build_steps
+from deployd.release.trust import VARIABLES, trust_binds
+from deployd.runtimes.known import runtime_of
 from deployd.runtimes.paths import build_paths
+from deployd.runtimes.runtime import BuildStep
+from deployd.runtimes.stages import Segment
 from deployd.slugs.errors import DiskFull
+from deployd.slugs.layers import ensure_no_tree
 from deployd.units import MEGABYTE
 
 GOING_SECONDS, LOOK_SECONDS = 120.0, 0.25
@@ -79,6 +86,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
 async def discard(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo of a build: its containers and its workspaces go."""
     await remove_build_containers(deployment, host, tell)
+    await ensure_no_tree(host.places.trees(deployment.id))
     await move_to_trash(host.places.work(deployment.id), host.places.going)
 
 
@@ -92,43 +100,133 @@ async def remove_build_containers(deployment: Deployment, host: Host, tell: Tell
 
 
 async def _build(deployment: Deployment, host: Host, tell: Tell, app: Application) -> None:
-    """Build one application. Each step is a script of its own: which one runs is never read out of what is printed."""
-    steps = build_steps(app)
-    name = deployment.names.container(deployment.id, "build", app.name)
-    folder, owner = host.places.build_scripts(deployment.id, app.name), deployment.planned.version.uid
-    scripts = [Script(folder / f"build-{number}") for number in range(len(steps))]
+    """Build one application, one container after the other; what they made is kept beside the next one's work."""
+    layers = layers_of(deployment, host, app)
+    if await _is_lost(layers):
+        await _forget(layers)
+    failure: DeployError | None = None
+    try:
+        async with asyncio.TaskGroup() as keeping:
+            try:
+                await _build_segments(layers, app, tell, keeping)
+            except DeployError as error:   # what was made before it is kept all the same
+                failure = error
+    except ExceptionGroup as failed:
+        raise unwrap(failed) from None
+    if failure is not None:
+        raise failure
+
+
+async def _build_segments(layers: Layers, app: Application, tell: Tell, keeping: asyncio.TaskGroup) -> None:
+    host, deployment = layers.host, layers.deployment
+    entries: Entries | None = None
+    first: Script | None = None
+    for segment in layers.segments:
+        scripts = _scripts(layers, segment)
+        key = layers.key(segment)
+        if segment.stage is not None and await _is_taken(layers, segment):
+            tell.line(f"{segment.stage.title}: taken over from an earlier build", app=app.name)
+            continue
+        is_whole = await _run_segment(layers, app, tell, segment, scripts, first)
+        first = first or next(iter(scripts), None)
+        if key is not None and is_whole:
+            entries = entries or await host.code.entries(deployment.project.id, deployment.commit, app.root)
+            if entries is not None:
+                keeping.create_task(keep_result(layers, segment, entries, tell), name=f"keeping a result of {app.name}")
+    await layers.ensure_tree(layers.segments[-1])   # to be packed
+
+
+async def _is_taken(layers: Layers, segment: Segment) -> bool:
+    """Whether a result of an earlier build is there still, as it was planned, and was when this build began."""
+    taken = layers.taken_for(segment)
+    has_run = await asyncio.to_thread(layers.upper(segment).is_dir)
+    return taken is not None and not has_run and await layers.store.has(taken)
+
+
+async def _run_segment(
+    layers: Layers, app: Application, tell: Tell, segment: Segment, scripts: list[Script], first: Script | None,
+) -> bool:
+    """Run a container of a build to its end. Each step is a script of its own: which one runs is never read out of what
+    is printed.
+
+    Returns:
+        Whether every step ended with 0.
+    """
+    host, deployment, steps = layers.host, layers.deployment, segment.steps
+    owner, name = deployment.planned.version.uid, _container(layers, segment)
     there = await host.engine.container(name)
     has_ended = await asyncio.to_thread(_has_ended, scripts)   # after the look: what has ended by itself says so
-    if not has_ended and (there is None or not there.running):
-        # The host went down under it. What its steps left in memory is gone, so all of them are run again.
-        await host.engine.ensure_container_gone(name, stop_seconds=0)
-        await move_to_trash(folder.parent, host.places.going)
-        there = None
     goes_on = has_ended or there is not None
-    for step, script in zip(steps, scripts, strict=True):
-        await asyncio.to_thread(prepare, folder, script.name, _script(step), group=owner)
+    folder = host.places.build_scripts(deployment.id, app.name, segment.number)
+    for number, (step, script) in enumerate(zip(steps, scripts, strict=True)):
+        before = "" if number else segment.before
+        await asyncio.to_thread(prepare, folder, script.name, _script(step, before), group=owner)
     if not has_ended:   # else only its story is told: its container may be gone, its workspace is what will be packed
         preparing: list[Coroutine[Any, Any, object]] = []
         if there is None:
-            workspace = host.places.workspace(deployment.id, app.name)
-            preparing += [
-                _export(deployment, host, tell, app, workspace),
-                _make_writable(host.places.cache(deployment.project.id), owner),
-            ]
+            cache = host.places.cache(deployment.project.id, deployment.zone)
+            preparing += [_ensure_exported(layers, app, tell), _make_writable(cache, owner)]
         if steps:
             preparing.append(host.engine.ensure_network(build_network(deployment)))
         await in_parallel(preparing)
         if not steps:
-            tell.line("nothing to run: its files are taken as they are", app=app.name)
-            return
-        there = await host.engine.ensure_container(await _build_container(deployment, host, app, name, scripts))
+            if not layers.are_several:
+                tell.line("nothing to run: its files are taken as they are", app=app.name)
+            return True
+        tree = await layers.ensure_tree(segment)
+        there = await host.engine.ensure_container(
+            await _build_container(deployment, host, app, name, scripts, tree, segment.number),
+        )
     async with room_watched(deployment, host, app.name, name):
-        await _follow(
-            deployment, host, app, name, list(zip(steps, scripts, strict=True)),
+        is_whole = await _follow(
+            deployment, host, app, name, list(zip(steps, scripts, strict=True)), first or scripts[0],
             partial(tell.program, app=app.name, goes_on=goes_on),
         )
     if there is not None:   # what it left running ends with it: nothing writes into its files while they are packed
         await host.engine.wait_until_dead(there)
+    if segment is not layers.segments[-1]:
+        await layers.ensure_no_tree(segment)
+    return is_whole
+
+
+async def _is_lost(layers: Layers) -> bool:
+    """Whether the host went down under a container of it. What its steps left in memory is gone."""
+    for segment in layers.segments:
+        begun = layers.host.places.build_scripts(layers.deployment.id, layers.app, segment.number)
+        if not await asyncio.to_thread(begun.is_dir):
+            continue
+        there = await layers.host.engine.container(_container(layers, segment))
+        has_ended = await asyncio.to_thread(_has_ended, _scripts(layers, segment))
+        if not has_ended and (there is None or not there.running):
+            return True
+    return False
+
+
+async def _forget(layers: Layers) -> None:
+    """All of a build is run again."""
+    for segment in layers.segments:
+        await layers.host.engine.ensure_container_gone(_container(layers, segment), stop_seconds=0)
+    await ensure_no_tree(layers.host.places.trees(layers.deployment.id) / layers.app)
+    await move_to_trash(layers.folder, layers.host.places.going)
+
+
+def _container(layers: Layers, segment: Segment) -> str:
+    part = f"{layers.app}.{segment.number}" if segment.number else layers.app   # no application has a dot in its name
+    return layers.deployment.names.container(layers.deployment.id, "build", part)
+
+
+def _scripts(layers: Layers, segment: Segment) -> list[Script]:
+    folder = layers.host.places.build_scripts(layers.deployment.id, layers.app, segment.number)
+    return [Script(folder / f"build-{number}") for number in range(len(segment.steps))]
+
+
+async def _ensure_exported(layers: Layers, app: Application, tell: Tell) -> None:
+    """The commit's files, once for a build."""
+    whole = layers.folder / "exported"
+    if await asyncio.to_thread(whole.exists):
+        return
+    await _export(layers.deployment, layers.host, tell, app, layers.workspace)
+    await asyncio.to_thread(whole.touch)
 
 
 async def _export(deployment: Deployment, host: Host, tell: Tell, app: Application, workspace: Path) -> None:
@@ -145,11 +243,12 @@ def _has_ended(scripts: list[Script]) -> bool:
 
 async def _follow(
     deployment: Deployment, host: Host, app: Application, container: str, steps: list[tuple[BuildStep, Script]],
-    begin: Callable[[str], Awaitable[Callable[[str], None]]],
-) -> None:
-    """Tell every step of a build to its end.
+    first: Script, begin: Callable[[str], Awaitable[Callable[[str], None]]],
+) -> bool:
+    """Tell every step of a container to its end. Gives whether each ended with 0.
 
     Args:
+        first: Of the whole build; its time counts from there on.
         begin: Told the title of a step, it gives what takes its lines.
 
     Raises:
@@ -167,7 +266,7 @@ async def _follow(
             del recent[:-20]
             say(text)
 
-        spent = await asyncio.to_thread(_spent_seconds, steps[0][1], script)
+        spent = await asyncio.to_thread(_spent_seconds, first, script)
         try:
             status = await runner.follow(
                 script, on_line, limit_seconds=host.settings.build.limit_seconds - spent,
@@ -175,6 +274,9 @@ async def _follow(
         except (ScriptLost, ScriptOverran) as error:
             error.where = where
             raise
+        if status != 0 and step.may_fail:
+            say(f"it ended with exit code {status}, and the hook goes on: it does not begin with `set -e`")
+            return False
         if status != 0:
             full = await memory_full(host, container, status, host.settings.build.memory_mb)
             hint = "mend the command that failed and push again; nothing was changed, visitors see what they saw before"
@@ -184,6 +286,7 @@ async def _follow(
                 evidence=tuple(recent),
                 hint=hint_memory(hint, full, "`build.memory_mb` in the operator's settings"),
             )
+    return True
 
 
 def _spent_seconds(first: Script, script: Script) -> float:
@@ -191,9 +294,9 @@ def _spent_seconds(first: Script, script: Script) -> float:
     return age_seconds(first) - age_seconds(script)
 
 
-def _script(step: BuildStep) -> str:
+def _script(step: BuildStep, before: str = "") -> str:
     """In a subshell: whatever it sets or leaves, its status is the script's."""
-    return f"cd {APP_FOLDER} && (\n{step.script}\n)\n"
+    return f"cd {APP_FOLDER} && (\n{before}{step.script}\n)\n"
 
 
 def build_network(deployment: Deployment) -> NetworkSpec:
@@ -204,17 +307,20 @@ def build_network(deployment: Deployment) -> NetworkSpec:
 
 
 async def _build_container(
-    deployment: Deployment, host: Host, app: Application, name: str, scripts: list[Script],
+    deployment: Deployment, host: Host, app: Application, name: str, scripts: list[Script], tree: Path, segment: int,
 ) -> ContainerSpec:
     version = deployment.planned.version.app(app.name)
     assert version is not None, app.name
-    folder = host.places.build_scripts(deployment.id, app.name)
+    folder = host.places.build_scripts(deployment.id, app.name, segment)
     owned = f"uid={deployment.planned.version.uid},gid={deployment.planned.version.uid}"
     about = About(
         deployment.project.id, await host.facts.entropy(deployment.project.id), deployment.environment.name,
         deployment.branch, deployment.type, version.tree,
     )
-    values = build_environment(app, about, build_variables(deployment.project, app, deployment.branch))
+    seen = await host.facts.with_variables(
+        deployment.project, deployment.branch, deployment.planned.version.variables,
+    )
+    values = build_environment(app, about, build_variables(seen, app, deployment.branch))
     refuse_too_large(f"the build of {app.name}", values, app.place)
     trust = host.settings.build.trust_store == "host" and await asyncio.to_thread(STORE.is_file)
     certificates = dict.fromkeys(VARIABLES, str(STORE)) if trust else {}
@@ -224,16 +330,16 @@ async def _build_container(
         labels=deployment.names.labels("build", app.name, deployment.id),
         entrypoint=(),
         command=wrapper_command(*scripts),
-        environment=merged_environment({**certificates, **build_paths(app)}, values),
+        environment=merged_environment({**certificates, **build_paths(app, deployment.environment.name)}, values),
         user=deployment.user,
         working_folder=APP_FOLDER,
         network=Network(build_network(deployment).name),
         binds=(
-            Bind(str(host.places.workspace(deployment.id, app.name)), APP_FOLDER),
-            Bind(str(host.places.cache(deployment.project.id)), CACHE_FOLDER),
+            Bind(str(tree), APP_FOLDER),
+            Bind(str(host.places.cache(deployment.project.id, deployment.zone)), CACHE_FOLDER),
             Bind(str(folder), SCRIPTS_FOLDER),
             *identity_binds(await ensure_identity(folder.parent, deployment.planned.version.uid)),
-            *([Bind(str(STORE), str(STORE), read_only=True)] if trust else []),
+            *await trust_binds(host.settings.state, STORE if trust else None, runtime_of(app)),
         ),
         tmpfs={
             "/tmp": "rw,exec,nosuid,nodev,size=4g,mode=1777",

@@ -63,7 +63,7 @@ async def ensure_cache_in_bounds(deployment: Deployment, host: Host, tell: Tell)
 
     It counts with what a build writes: with more than half of that share no further build would find room.
     """
-    cache, settings = host.places.cache(deployment.project.id), host.settings
+    cache, settings = host.places.cache(deployment.project.id, deployment.zone), host.settings
     shares = settings.shares_of(deployment.project.id)
     most = Use(min(settings.collect.cache_mb, shares.build_mb // 2) * MEGABYTE, shares.build_files // 2)
     use = await _use(most, cache)
@@ -82,17 +82,16 @@ async def empty_cache(deployment: Deployment, host: Host, tell: Tell) -> None:
     if others - {item.name for item in await host.engine.containers(own)}:
         tell.warn("the cache of builds was not emptied: another build of the project uses it; push once more after it")
     elif not others:   # else it is this very build, which goes on after a restart
-        await move_to_trash(host.places.cache(deployment.project.id), host.places.going)
+        await move_to_trash(host.places.cache(deployment.project.id, deployment.zone), host.places.going)
+        await move_to_trash(host.kept.folder(deployment.project.id, deployment.zone), host.places.going)
         tell.line("the cache of builds was emptied, as asked")
 
 
 async def _watch(deployment: Deployment, host: Host, app: str, look_seconds: float) -> None:
     shares = host.settings.shares_of(deployment.project.id)
     most = Use(shares.build_mb * MEGABYTE, shares.build_files)
-    folders = (   # all that its container can write into on a disk; what its scripts say has no bound of its own there
-        host.places.workspace(deployment.id, app), host.places.build_scripts(deployment.id, app),
-        host.places.cache(deployment.project.id),
-    )
+    # All that its containers can write into on a disk; what its scripts say has no bound of its own there.
+    folders = (host.places.build_of(deployment.id, app), host.places.cache(deployment.project.id, deployment.zone))
     loop = asyncio.get_running_loop()
     pause = look_seconds
     while True:

@@ -18,6 +18,7 @@ from deployd.engine.observed import ContainerSeen
 from deployd.ids import ActivityId
 from deployd.project.model import ProjectConfig
 from deployd.release.answers.listening import greet
+from deployd.release.applications.further_instances import starts_after_hook
 from deployd.release.applications.stale_mounts import end_without_slug
 from deployd.release.applications.start import in_order_of_need, start_app, start_worker, web_servers
 from deployd.release.configuration import read_config
@@ -47,9 +48,11 @@ async def start_apps(deployment: Deployment, host: Host, tell: Tell) -> AppsUp:
     containers: list[str] = []
     for app in new:
         waits = deferred.includes(app, config)
-        containers += await start_app(
-            deployment.release, host, config, app, servers[app.name], only_make=waits,
-        )
+        for part in deployment.release.webs(app.name):
+            containers += await start_app(
+                deployment.release, host, config, app, servers[part], part=part,
+                only_make=waits or (part != app.name and starts_after_hook(deployment.release, app)),
+            )
         if waits:
             tell.line("is started when what it needs is replaced", app=app.name)
     await in_parallel(greet(deployment.release, host, tell, app) for app in new if not deferred.includes(app, config))

@@ -8,6 +8,7 @@ from dataclasses import dataclass, replace
 from deployd.activity.journal import Journal
 from deployd.deployment.mode import Mode
 from deployd.deployment.results import AppsUp, Fetched, Planned, Replaced, Taken
+from deployd.deployment.reuse import zone_of
 from deployd.engine.names import Names
 from deployd.environment.naming import EnvironmentType
 from deployd.ids import ActivityId, CommitId, EnvironmentId
@@ -46,6 +47,11 @@ class Deployment:
     def is_protected(self) -> bool:
         """It takes only what is merged, and what its gate lets through."""
         return self.project.protection_of(self.branch) is not None
+
+    @property
+    def zone(self) -> str:
+        """Whose builds it shares a cache and results with."""
+        return zone_of(self.project, self.branch)
 
     @property
     def type(self) -> EnvironmentType:

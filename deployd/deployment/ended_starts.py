@@ -23,7 +23,8 @@ async def tell_ended_starts(deployment: Deployment, host: Host, config: ProjectC
     """Warn of each that has ended since it was started, with its last lines."""
     for app in config.applications:
         if app.web.instance.commands.start is not None and not is_needed(app):
-            await _look(deployment, host, app, "app", app.name, tell)
+            for part in deployment.release.webs(app.name):
+                await _look(deployment, host, app, "app", part, tell)
         for worker in app.workers:
             await _look(deployment, host, app, "worker", worker_part(app.name, worker.name), tell)
 

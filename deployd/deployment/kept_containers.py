@@ -43,11 +43,12 @@ async def find_home(
     as_it_is = replace(deployment, kept={**(deployment.kept or {}), app.name: home})
     if not await _is_well(as_it_is, host, app):
         return None
-    made = await made_of(as_it_is.release, host, config, app, WebServer(web_image))
-    for spec in (made.web, made.own):
-        there = await host.engine.container(spec.name)
-        if there is None or not there.running or there.has_ended or there.labels.get(DIGEST) != spec.labels[DIGEST]:
-            return None
+    for part in as_it_is.release.webs(app.name):
+        made = await made_of(as_it_is.release, host, config, app, WebServer(web_image), part)
+        for spec in (made.web, made.own):
+            there = await host.engine.container(spec.name)
+            if there is None or not there.running or there.has_ended or there.labels.get(DIGEST) != spec.labels[DIGEST]:
+                return None
     return home
 
 
@@ -57,6 +58,9 @@ def _is_same(before: AppVersion | None, now: AppVersion | None) -> bool:
 
 async def _is_well(deployment: Deployment, host: Host, app: Application) -> bool:
     """Whether its start command has never ended, and its mounts are there."""
-    starts = await asyncio.to_thread(read_starts, scripts_of(deployment.release, host, app.name))
+    for part in deployment.release.webs(app.name):
+        starts = await asyncio.to_thread(read_starts, scripts_of(deployment.release, host, part))
+        if starts is not None and starts.ended > 0:
+            return False
     places = await asyncio.to_thread(mount_places, deployment.release, host, app.web.instance, app.name)
-    return (starts is None or starts.ended == 0) and await are_staged(places)
+    return await are_staged(places)

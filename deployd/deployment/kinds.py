@@ -13,6 +13,7 @@ from deployd.deployment.bad_release import note_bad_release
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.failure_report import REPORTS
 from deployd.deployment.mode import Mode, Target
+from deployd.deployment.source_operation import deploy_source
 from deployd.release.ports import Host
 from deployd.state.activities import Activity
 
@@ -41,6 +42,11 @@ PROMOTE = DeploymentKind(
     asks_gate=True,
 )
 REDEPLOY = DeploymentKind("redeploy", steps.PUSHES, _deploys(Target.LIVE, starts_anew=True), REPORTS, _AFTERWARDS)
+VARIABLE = DeploymentKind(
+    "variable", steps.PUSHES, _deploys(Target.LIVE, waits_for_unlock=True), REPORTS, _AFTERWARDS,
+    needs_environment=True, supersedes=True,
+)
+"""What is live with the variables of now. Nothing that they do not change is built or started anew."""
 ROLLBACK = replace(_ROLLBACK, afterwards=_AFTERWARDS)
 DELETE = DeploymentKind(
     "delete", (steps.DELETE,), _deploys(Target.NOTHING), ends_environment=True, has_reserve=True,
@@ -61,10 +67,16 @@ DEACTIVATE = DeploymentKind(
 WAKE = DeploymentKind(
     "wake", (steps.WAKE,), _deploys(Target.NOTHING), needs_environment=True, has_share=False,   # one for an environment
 )
+OPERATION = DeploymentKind("operation", (steps.OPERATION,), _deploys(Target.NOTHING), needs_environment=True)
+SOURCE_OPERATION = DeploymentKind(
+    "source-operation", (steps.SOURCE_OPERATION,), _deploys(Target.NOTHING), afterwards=partial(deploy_source, PUSH),
+    needs_environment=True,
+)
 PURGE = DeploymentKind(
     "purge", (steps.PURGE,), _deploys(Target.NOTHING), ends_environment=True, has_share=False,   # the daemon's own
 )
 
 KINDS = {kind.name: kind for kind in (
-    PUSH, PROMOTE, REDEPLOY, ROLLBACK, ACTIVATE, PAUSE, DEACTIVATE, WAKE, DELETE, PURGE,
+    PUSH, PROMOTE, REDEPLOY, VARIABLE, ROLLBACK, ACTIVATE, PAUSE, DEACTIVATE, WAKE, DELETE, OPERATION, SOURCE_OPERATION,
+    PURGE,
 )}

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from deployd.activity.cancellation import Hold
 from deployd.activity.log import Tell
 from deployd.deployment.deployment import Deployment
+from deployd.deployment.mode import Target
 from deployd.deployment.offer import make_offer
 from deployd.release.ports import Host
 from deployd.release.tickets import is_contained
@@ -34,7 +35,8 @@ async def wait_for_unlock(deployment: Deployment, host: Host, tell: Tell) -> Ope
     """
     if not deployment.mode.waits_for_unlock:
         return Open()
-    if deployment.is_protected or await host.facts.has_open_ticket(deployment.id):
+    takes_commits = deployment.mode.target is Target.COMMIT
+    if takes_commits and (deployment.is_protected or await host.facts.has_open_ticket(deployment.id)):
         return await _pass_gate(deployment, host, tell)
     lock = await host.facts.lock(deployment.environment)
     if lock is not None:

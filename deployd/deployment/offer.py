@@ -40,8 +40,18 @@ async def make_offer(deployment: Deployment, host: Host) -> Offer:
         count=commits.count, back=gone.count if gone else 0, authors=await _authors(deployment, host, before),
         plan=tuple(planned.plan.lines()),
         slugs=tuple(_slugs(planned.version, planned.before, planned.plan, there, source)),
-        differs=tuple(_differences(project, source, deployment.branch, config, planned.version, there)),
+        differs=tuple(_differences(
+            (await _as_seen(host, project, source, there), source),
+            (await _as_seen(host, project, deployment.branch, planned.version), deployment.branch),
+            config, planned.version, there,
+        )),
     ))
+
+
+async def _as_seen(host: Host, project: ProjectSettings, branch: str, version: Version | None) -> ProjectSettings:
+    """A project with the variables of a version, or those that an environment would get now."""
+    seen = version.variables if version else await host.facts.variables_now(project, branch)
+    return await host.facts.with_variables(project, branch, seen)
 
 
 async def _commits(deployment: Deployment, host: Host, before: CommitId | None, commit: CommitId) -> Commits:
@@ -97,15 +107,20 @@ def _why_another(own: KeyParts, tested: KeyParts) -> str:
 
 
 def _differences(
-    project: ProjectSettings, source: str, branch: str, config: ProjectConfig, version: Version,
+    at_source: tuple[ProjectSettings, str], here: tuple[ProjectSettings, str], config: ProjectConfig, version: Version,
     there: Version | None,
 ) -> Iterator[str]:
-    """Sentences; of variables the names alone."""
+    """Sentences; of variables the names alone.
+
+    Args:
+        at_source: (project as the environment sees it, its branch), and so `here`.
+    """
+    source = at_source[1]
     for app in config.applications:
         for words, building in (("sees", False), ("is built with", True)):
             found = [
                 _values(variables_of(app, app.web.instance, project, name, building=building))
-                for name in (source, branch)
+                for project, name in (at_source, here)
             ]
             yield from _of_names(f"{app.name} {words} another value of", *found)
     if there is None:

@@ -125,9 +125,9 @@ async def _start_anew(earlier: Release, host: Host, deferred: Deferred) -> None:
     config = await read_config(earlier, host)
     for app in in_order_of_need(config):
         if Deferred(deferred.services).includes(app, config):
-            container = earlier.container("app", app.name)
-            await host.engine.stop(container)
-            await host.engine.start(container)
+            for container in (earlier.container("app", part) for part in earlier.webs(app.name)):
+                await host.engine.stop(container)
+                await host.engine.start(container)
             await wait_until_listening(earlier, host, app, host.settings.answer_seconds)
 
 

@@ -9,6 +9,7 @@ import asyncio
 from collections.abc import Sequence
 from datetime import datetime
 from typing import ClassVar
+from urllib.parse import urlsplit
 
 from deployd.activity.log import Tell
 from deployd.deployment.checking import ask_before_switch, watched_while
@@ -21,6 +22,7 @@ from deployd.project.model import Application
 from deployd.release.answers.not_answering import NotAnswering
 from deployd.release.answers.probe import wait_until_answering
 from deployd.release.answers.reports import refuse_errors, tell_answers
+from deployd.release.applications.further_instances import start_further
 from deployd.release.applications.hook_runs import end_hook, forget_hooks, run_hook
 from deployd.release.configuration import read_config
 from deployd.release.container_removal import ensure_gone
@@ -31,6 +33,7 @@ from deployd.release.ports import Host
 from deployd.release.routes import route_set
 from deployd.release.services.fronts import load_fronts, turn_fronts
 from deployd.release.services.service import remove_set_aside
+from deployd.release.version import Version
 from deployd.release.version_removal import remove_version, unmount_unused, versions_there
 from deployd.router.control import RouterUnanswered
 
@@ -56,11 +59,13 @@ async def wait_until_healthy(deployment: Deployment, host: Host, tell: Tell) -> 
         SmokeTestFailed: The version does not pass a smoke test that is asked before the switch.
     """
     config = await read_config(deployment.release, host)
+    await start_further(deployment.release, host, config, tell)
     await in_parallel(_answering(deployment, host, app) for app in config.applications)
     await load_fronts(deployment.release, host)
     routes = await route_set(deployment.release, host)   # what is wrong with them comes out while there is a way back
     await refuse_errors(deployment.release, host, routes)
     await ask_before_switch(deployment, host, tell)
+    await _prepare_certificates(deployment.version, host)
     return Healthy(tuple(app.name for app in config.applications))
 
 
@@ -68,6 +73,13 @@ async def turn_back(deployment: Deployment, host: Host, tell: Tell) -> None:
     """Undo: services before the applications lead to the version before, whose containers are there yet."""
     if deployment.before is not None:
         await turn_fronts(deployment.before, host)
+
+
+async def _prepare_certificates(version: Version, host: Host) -> None:
+    """Hooks ask the environment's own hosts as soon as it is live."""
+    if host.certificates is not None:
+        parts = [urlsplit(url) for url in version.routes]
+        await host.certificates.prepare({part.hostname for part in parts if part.scheme == "https" and part.hostname})
 
 
 async def _answering(deployment: Deployment, host: Host, app: Application) -> None:

@@ -9,12 +9,14 @@ from typing import ClassVar
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.confined.trees import bytes_to_read
+from deployd.deployment.build_layers import built_tree
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.results import Packed
 from deployd.errors import DeployError
 from deployd.release.configuration import read_config
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
+from deployd.slugs.layers import ensure_no_tree
 from deployd.slugs.mount_points import covered_mounts
 from deployd.units import MEGABYTE, megabytes
 
@@ -37,7 +39,7 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
         packed.append(planned.slug)
         if await host.slugs.has(planned.slug):
             continue
-        workspace = host.places.workspace(deployment.id, app.name)
+        workspace = await built_tree(deployment, host, app)
         mount_points = tuple(dict.fromkeys(mount.path for mount in app.all_mounts()))
         if not config.dialect.folder_is_code:   # Magento's cloud takes `.magento` out of the running code
             await move_to_trash(workspace / config.dialect.folder, host.places.going)
@@ -49,6 +51,7 @@ async def pack(deployment: Deployment, host: Host, tell: Tell) -> Packed:
         slug, _ = await in_parallel([packing, _refuse_too_large(deployment, host, app.name, workspace)])
         assert slug is not None, planned
         tell.line(f"{slug.files} files, {megabytes(slug.size_bytes):.1f} MB in {slug.seconds:.1f} s", app=app.name)
+    await ensure_no_tree(host.places.trees(deployment.id))
     await move_to_trash(host.places.work(deployment.id), host.places.going)
     return Packed(tuple(packed))
 

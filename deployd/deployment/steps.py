@@ -24,27 +24,30 @@ from deployd.deployment import (
     deploy,
     hooks,
     lock,
+    operation,
     pause,
     replace,
     route,
     services,
     slug,
     snapshot,
+    source_operation,
     validate,
     wake,
 )
-from deployd.deployment.admission import BUILD, DEPLOY, PACK, START
+from deployd.deployment.admission import BUILD, DEPLOY, PACK, SOURCE, START
 from deployd.deployment.deployment import Deployment
 from deployd.release.ports import Host
 
 MINUTE = 60
+HOUR = 60 * MINUTE
 QUIET = frozenset({"validate", "build", "slug"})
 """Phases of a deployment that change nothing that is live."""
 
 PUSH: Table[Deployment, Host] = Table("push", version=5, quiet_phases=QUIET, late_phases=frozenset({"watch"}), steps=(
     #     phase       step                      undone by                    limit        visitors  restart, waits for
     Step("validate", validate.fetch,           NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
-    Step("validate", validate.read_and_plan,   NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN),
+    Step("validate", validate.read_and_plan,   NOTHING,                     60 * MINUTE, AS_BEFORE, AGAIN),
     Step("build",    build.build_apps,         build.discard,               70 * MINUTE, AS_BEFORE, ATTACH, BUILD,
          parallel=Parallel(services.begin_services, services.end_new_services)),
     Step("slug",     slug.pack,                NOTHING,                     10 * MINUTE, AS_BEFORE, AGAIN,  PACK),
@@ -115,6 +118,22 @@ WAKE: Table[Deployment, Host] = Table("wake", version=1, steps=(
     Step("wake",   wake.let_in,               NO_WAY_BACK,                  10,          RELEASED,  AGAIN,  DEPLOY),
     Step("wake",   wake.wake_workers,         NOTHING,                      2 * MINUTE,  ON_NEW,    AGAIN,  DEPLOY),
 ))
+
+OPERATION: Table[Deployment, Host] = Table("operation", version=1, quiet_phases=frozenset({"operation"}), steps=(
+    Step("operation", operation.run_operation, operation.end_operation,     25 * HOUR,   AS_BEFORE, ATTACH),
+    Step("operation", operation.forget_operation, NO_WAY_BACK,              1 * MINUTE,  AS_BEFORE, AGAIN),
+))
+"""A command of the application's file, on demand. Cancelled, it is ended; what it did stays."""
+
+SOURCE_OPERATION: Table[Deployment, Host] = Table(
+    "source-operation", version=1, quiet_phases=frozenset({"source", "push"}), steps=(
+    Step("source", source_operation.clone_source, source_operation.discard_source, 15 * MINUTE, AS_BEFORE, AGAIN),
+    Step("source", source_operation.run_source_operation, source_operation.discard_source,
+         200 * MINUTE, AS_BEFORE, ATTACH, SOURCE),
+    Step("push",   source_operation.push_source,  source_operation.discard_source, 30 * MINUTE, AS_BEFORE, AGAIN),
+    Step("push",   source_operation.clear_source, NO_WAY_BACK,                 5 * MINUTE,  AS_BEFORE, AGAIN),
+))
+"""A command of the application's file that changes the code of its branch; a push follows it."""
 
 PURGE: Table[Deployment, Host] = Table("purge", version=1, steps=(
     Step("delete",   delete.purge_data,          NO_WAY_BACK,            10 * MINUTE, AS_BEFORE, AGAIN),

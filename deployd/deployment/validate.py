@@ -9,6 +9,7 @@ from deployd.activity.log import Tell
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.desired import Candidate, find_wanted, wanted_services
 from deployd.deployment.mode import Target
+from deployd.deployment.outbound_report import tell_outbound
 from deployd.deployment.results import Fetched, Planned
 from deployd.environment.routes import routes_of
 from deployd.errors import DeployError, Transient
@@ -19,6 +20,7 @@ from deployd.project.model import ProjectConfig
 from deployd.release.configuration import config_of
 from deployd.release.data.volumes import files_to_give
 from deployd.release.ports import Host
+from deployd.release.services.sizes import raised_words
 from deployd.release.services.trials import Tried, refuse_failing_trials
 from deployd.release.version import Version
 
@@ -47,6 +49,8 @@ async def fetch(deployment: Deployment, host: Host, tell: Tell) -> Fetched:
         Transient: The remote could not be reached, or does not show what was pushed.
     """
     activity = deployment.activity
+    if activity.trigger.said:
+        tell.line(activity.trigger.said)
     if activity.trigger.how in FORGES:
         commit = await _tip_of_remote(deployment, host, tell)
     elif deployment.mode.target is Target.LIVE:
@@ -123,6 +127,10 @@ async def read_and_plan(deployment: Deployment, host: Host, tell: Tell) -> Plann
     )
     for line in plan.lines():
         tell.line(line)
+    await tell_outbound(config, host, tell)
+    for service in config.services:
+        if words := raised_words(host.settings, service):
+            tell.line(words)
     if plan.refusals:
         raise PlanRefused(plan.refusals[0], evidence=plan.refusals[1:])
     if deployment.mode.target is not Target.EARLIER:
@@ -155,8 +163,11 @@ async def _earlier(
     if earlier is None:
         raise CommitGone(f"there is no version {target} to go back to", hint="`deployd activities` shows what there is")
     apps_then = tuple(replace(app, made_by=None) for app in earlier.apps)
-    version = Version(deployment.id, earlier.commit, apps_then, earlier.services, earlier.routes,
-                      await host.facts.uid(deployment.project.id))
+    version = Version(
+        deployment.id, earlier.commit, apps_then, earlier.services, earlier.routes,
+        await host.facts.uid(deployment.project.id),
+        await host.facts.variables_now(deployment.project, deployment.branch),
+    )
     return version, *await wanted_again(host, config, earlier)
 
 
@@ -178,5 +189,5 @@ async def wanted_again(
                 f"the slug of {app.name} of that version is not in storage any more",
                 hint="push the older commit again: it will be built anew",
             )
-        apps.append(WantedApp(app.name, app.slug, app.parts, True, app.running))
+        apps.append(WantedApp(app.name, app.slug, app.parts, True, app.running, instances=app.instances))
     return tuple(apps), wanted_services(host.settings, config, earlier.services)

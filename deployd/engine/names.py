@@ -17,6 +17,9 @@ INSTANCE, PROJECT, ENVIRONMENT, ACTIVITY = "deployd", "deployd.project", "deploy
 ROLE, PART, DIGEST, MADE_BY = "deployd.role", "deployd.part", "deployd.digest", "deployd.made-by"
 """ROLE: `service`, `app`, `web`, `worker`, `build`, `router`. PART: its name in the files. DIGEST: of a service.
 MADE_BY: the activity that made the volume of a service, which outlives it."""
+OUTBOUND, PUBLIC = "deployd.outbound", "public"
+"""OUTBOUND: what a container may connect to, in the words of `firewall/outbound.py`, or PUBLIC. Without it a service
+connects to nothing outside, and others to whatever is public."""
 
 ASIDE = ".."
 """In the name of a service's container that is laid ready or put aside; its labels cannot be changed later."""

@@ -7,6 +7,7 @@ PLATFORM_ENVIRONMENT for "this is run time".
 from __future__ import annotations
 
 import base64
+import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -18,6 +19,7 @@ from deployd.environment.relationships import Related, endpoint_objects, relatio
 from deployd.environment.routes import ResolvedRoute
 from deployd.environment.variables import Variables
 from deployd.project.model import DIALECTS, VARIABLE_PREFIXES, Application, Commands
+from deployd.project.offered.runtimes import WITH_SECRET_KEY
 
 APP_FOLDER = "/app"
 PORT = 8888
@@ -68,6 +70,7 @@ def build_environment(app: Application, about: About, variables: Variables) -> d
     }
     with_hooks = encoded(application_json(app, building=True) | {"hooks": hooks_json(app)})
     return {
+        **_secret_key(app, about),
         **variables.environment,
         **_in_both_spellings(platform),
         **{f"{dialect.variable_prefix}APPLICATION": with_hooks
@@ -108,7 +111,16 @@ def runtime_environment(
             platform[name] = text
     socket = {"SOCKET": SOCKET} if app.web.socket_family == "unix" else {"PORT": str(PORT)}
     services = relationship_variables(around.relationships) if of_services else {}
-    return {**services, **variables.environment, **_in_both_spellings(platform), **socket}
+    return {
+        **services, **_secret_key(app, about), **variables.environment, **_in_both_spellings(platform), **socket,
+    }
+
+
+def _secret_key(app: Application, about: About) -> dict[str, str]:
+    """The same for the whole project and as long as it lives; one that the project sets itself wins."""
+    if app.runtime_name not in WITH_SECRET_KEY:
+        return {}
+    return {"SECRET_KEY_BASE": hashlib.sha512(f"{about.entropy} SECRET_KEY_BASE".encode()).hexdigest()}
 
 
 def routes_json(routes: Sequence[ResolvedRoute]) -> dict[str, Any]:

@@ -35,11 +35,6 @@ class Connection:
     scheme: str
     port: int
     query: Mapping[str, bool] = field(default_factory=dict)
-    ports: Mapping[str, int] = field(default_factory=dict)
-    """{endpoint: its own port}"""
-
-    def port_of(self, endpoint: str) -> int:
-        return self.ports.get(endpoint, self.port)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +45,10 @@ class Credential:
     password: str | None = None
     path: str | None = None
     """Default schema, database or virtual host."""
+    port: int | None = None
+    """Of this endpoint alone."""
+    query: Mapping[str, str] = field(default_factory=dict)
+    """What only this kind of service tells, beside the connection's own."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,11 +77,15 @@ class Related:
     credential: Credential = Credential()
     to_application: bool = False
 
+    @property
+    def port(self) -> int:
+        return self.credential.port or self.connection.port
+
     def as_json(self) -> dict[str, Any]:
         shown = {
             "username": self.credential.username, "password": self.credential.password, "path": self.credential.path,
-            "scheme": self.connection.scheme, "port": self.connection.port_of(self.endpoint),
-            "query": dict(self.connection.query),
+            "scheme": self.connection.scheme, "port": self.port,
+            "query": {**self.connection.query, **self.credential.query},
             "host": f"{self.relationship}.internal", "hostname": self.address.hostname, "ip": self.address.ip,
             "cluster": self.address.cluster, "service": self.target, "rel": self.endpoint, "type": self.type,
             "fragment": None, "public": False, "host_mapped": False,
@@ -114,5 +117,4 @@ def _url(item: Related) -> str:
     user, password = (quote(text or "", safe="") for text in (item.credential.username, item.credential.password))
     login = f"{user}:{password}@" if user or password else ""
     host, path = f"{item.relationship}.internal", (item.credential.path or "").lstrip("/")
-    port = item.connection.port_of(item.endpoint)
-    return f"{item.connection.scheme}://{login}{host}:{port}/{path}".rstrip("/")
+    return f"{item.connection.scheme}://{login}{host}:{item.port}/{path}".rstrip("/")

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from deployd.environment.variables import as_text, variables_of
 from deployd.project.model import Application, Json
 from deployd.settings import ProjectSettings
+from deployd.settings.variables import canonical_name
 
 LONGEST_VALUE = 500
 MAY_BE_SECRET = re.compile(
@@ -20,6 +21,11 @@ OF_PLATFORM = ("APPLICATION", "APPLICATION_NAME", "BRANCH", "ENVIRONMENT", "ENVI
                "PROJECT_ENTROPY", "RELATIONSHIPS", "ROUTES", "TREE_ID", "VARIABLES")
 
 
+def may_be_secret(name: str, text: str) -> bool:
+    """Whether a variable looks like a secret that nobody marked as one."""
+    return MAY_BE_SECRET.search(name) is not None or SECRET_VALUE.search(text) is not None
+
+
 @dataclass(frozen=True, slots=True)
 class ShownVariable:
     name: str
@@ -27,7 +33,7 @@ class ShownVariable:
     value: str | None
     """None: it is sensitive, may be a secret, or is made by deployd."""
     of: str
-    """`application` (its file), `project`, `environment` (the settings) or `platform`."""
+    """`application` (its file), `project`, `environment` or `platform`."""
 
 
 def variables_shown(
@@ -36,14 +42,17 @@ def variables_shown(
     """What an application sees at run time, by name."""
     found = variables_of(app, app.web.instance, project, branch, building=False)
     seen: dict[str, Json] = {**{f"env:{name}": value for name, value in found.environment.items()}, **found.platform}
-    levels = {"environment": project.environment_variables(branch), "project": project.variables}
-    by_level = {of: {_as_seen(name): variable for name, variable in level.items()} for of, level in levels.items()}
+    levels = [
+        (level.level, {canonical_name(name): variable for name, variable in level.variables.items()
+                       if not variable.applications or app.name in variable.applications})
+        for level in reversed(project.variable_levels(branch))
+    ]
     shown = []
     for name, value in sorted(seen.items()):
-        of = next((of for of, level in by_level.items() if name in level), "application")
-        secret = any(level[name].sensitive for level in by_level.values() if name in level)
+        of = next((of for of, level in levels if name in level), "application")
+        secret = any(level[name].sensitive for _, level in levels if name in level)
         text = as_text(value)
-        hidden = secret or MAY_BE_SECRET.search(name) or SECRET_VALUE.search(text)
+        hidden = secret or may_be_secret(name, text)
         shown.append(ShownVariable(name.removeprefix("env:"), None if hidden else text[:LONGEST_VALUE], of))
     return (*shown, *_of_platform(app, branch, prefix))
 
@@ -52,7 +61,3 @@ def _of_platform(app: Application, branch: str, prefix: str) -> Iterator[ShownVa
     known: Mapping[str, str] = {"APPLICATION_NAME": app.name, "BRANCH": branch}
     for name in OF_PLATFORM:
         yield ShownVariable(f"{prefix}{name}", known.get(name), "platform")
-
-
-def _as_seen(name: str) -> str:
-    return f"env:{name[4:].upper()}" if name.startswith("env:") else name

@@ -1,6 +1,7 @@
 """Variables of an application from all their levels (configuration format 7.1 and 7.2). Pure.
 
-A later level wins: application, project, environment; the platform's own values are added elsewhere and win over all.
+A later level wins: application, project, what the environment inherits, its own; the platform's own values are added
+elsewhere and win over all.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from deployd.project.application.variables import NULL, VARIABLE_NAME, overwritt
 from deployd.project.model import DIALECTS, Application, Instance, Json
 from deployd.project.offered.runtimes import INI_PREFIXES
 from deployd.settings import ProjectSettings
+from deployd.settings.variables import canonical_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,15 +42,16 @@ def variables_of(
     }
     shown = project.dialect is None or DIALECTS[project.dialect].builds_see_environment
     is_protected = project.protection_of(branch) is not None
-    for level, in_builds in ((project.variables, True), (project.environment_variables(branch), shown)):
-        for name, variable in level.items():
+    for level in project.variable_levels(branch):
+        in_builds = shown or level.level == "project"
+        for name, variable in level.variables.items():
             if variable.applications and app.name not in variable.applications:
                 continue
             # A build runs before anybody has approved it: what is secret in a protected environment it does not see.
-            withheld = is_protected and variable.sensitive and level is not project.variables
+            withheld = is_protected and variable.sensitive and level.level == "environment"
             visible = in_builds and not withheld if variable.visible_build is None else variable.visible_build
             if visible if building else variable.visible_runtime:
-                values[_upper_cased(name)] = variable.value
+                values[canonical_name(name)] = variable.value
     environment = {name[4:]: as_text(value) for name, value in values.items() if name.startswith("env:")}
     platform = {name: value for name, value in values.items() if not name.startswith("env:")}
     return Variables(environment, platform, _ini(values))
@@ -94,7 +97,3 @@ def as_ini(value: Json) -> str:
     if isinstance(value, bool):
         return "On" if value else "Off"
     return "" if value is None else as_text(value)
-
-
-def _upper_cased(name: str) -> str:
-    return f"env:{name[4:].upper()}" if name.startswith("env:") else name

@@ -6,9 +6,14 @@
 Mail is port 25 of the gateway of one's own network. It is led to a port of ours, because a mail server of the host may
 have port 25 on all addresses; that one stays closed.
 
-`opened` is what answers somebody else's question (the router's, for one), the host's own name servers on port 53, and
-`containers.may_reach`. Between our own networks Docker decides, as before: it keeps environments apart, and builds. An
-application's own `firewall` will be one more chain here, between `opened` and the question whether it is public.
+`opened` is what answers somebody else's question (the router's, for one), and the host's own name servers on port 53.
+Between our own networks Docker decides, as before: it keeps environments apart, and builds.
+
+    through the host ──► a service? refused ──► private and not in `may_reach`? refused ──► port 25? refused
+                     ──► a chain for each container that has rules (`outbound.py`), found by the address it comes from
+
+A container cannot choose that address: it has no capability for it, and deployd has given it. A container that has no
+rules is in no list, so that nothing has to be told for it; one that has rules is listed before it is started.
 
 A table of our own with chains of our own on the kernel's hooks, and not a chain in Docker's tables: Docker puts its
 rules before others whenever it makes a network, `DOCKER-USER` does not see what goes to the host itself, and a refusal
@@ -19,11 +24,12 @@ Surprise: refused and not dropped. A build that wants something closed is told a
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_address
 
+from deployd.firewall.outbound import CLOSED, Names, Outbound, chain_lines
 from deployd.public_addresses import NOT_PUBLIC, NOT_PUBLIC_IPV6, PUBLIC_IPV6, Address, Opening
 
 PRIORITY = "filter - 10"
@@ -56,6 +62,13 @@ class FirewallRules:
     openings: tuple[Opening, ...] = ()
     mail_port: int | None = None
     """Where the host takes mails of containers, who ask for port 25 of their network's gateway; None: nowhere."""
+    sources: Mapping[str, Outbound] = field(default_factory=dict)
+    """{IPv4 address of a container: what it may connect to}; others connect to whatever is public."""
+    names: Names = field(default_factory=dict)
+    """Of the host names in `sources`."""
+    without_ipv6: tuple[str, ...] = ()
+    """Interfaces of the networks in which these containers are: their addresses of IPv6 are not known, and lead to
+    nowhere."""
 
 
 def table_name(instance: str) -> str:
@@ -80,21 +93,25 @@ def render_rules(rules: FirewallRules) -> str:
         *_chain("opened", [
             "ct state established,related accept",
             *(f"{_to(address)} meta l4proto {{ tcp, udp }} th dport 53 accept" for address in rules.name_servers),
-            *(f"{_to_opening(opening)} accept" for opening in rules.openings),
         ]),
+        *_chains_of_sources(rules),
         *_chain("to_host", [
             "jump opened",
             # How machines of one link find each other, the ARP of IPv6.
             "icmpv6 type { nd-router-solicit, nd-neighbor-solicit, nd-neighbor-advert } accept",
+            "jump closed",
             *_to_router(rules.router),
             *([f"{OWN_GATEWAY} tcp dport {rules.mail_port} accept"] if rules.mail_port else []),
+            *(f"{_to_opening(opening)} goto by_rules" for opening in rules.openings),
             "jump refused",
         ]),
-        *_chain("elsewhere", [
-            "jump opened",
+        *_chain("elsewhere", ["jump opened", "jump closed", "jump outside", "jump by_rules"]),
+        *_chain("outside", [
+            *(f"{_to_opening(opening)} return" for opening in rules.openings),
             f"ip daddr {{ {', '.join(map(str, NOT_PUBLIC))} }} jump refused",
             f"ip6 daddr != {PUBLIC_IPV6} jump refused",
             f"ip6 daddr {{ {', '.join(map(str, NOT_PUBLIC_IPV6))} }} jump refused",
+            f"tcp dport {SMTP} jump refused",   # what reaches people goes through the mail server
         ]),
         *_chain("refused", [
             "meta l4proto tcp reject with tcp reset",
@@ -121,6 +138,23 @@ def parse_name_servers(text: str) -> tuple[Address, ...]:
 
 def _chain(name: str, rules: Sequence[str]) -> list[str]:
     return [f"\tchain {name} {{", *(f"\t\t{rule}" for rule in rules), "\t}"]
+
+
+def _chains_of_sources(rules: FirewallRules) -> list[str]:
+    """`closed`: who connects to nothing outside is refused. `by_rules`: the others, each by its own rules."""
+    nothing = sorted(address for address, outbound in rules.sources.items() if outbound == CLOSED)
+    ruled = {address: outbound for address, outbound in sorted(rules.sources.items()) if outbound != CLOSED}
+    chains = {outbound.chain: outbound for outbound in ruled.values()}
+    leads = ", ".join(f"{address} : goto {outbound.chain}" for address, outbound in ruled.items())
+    return [
+        *(line for name, outbound in sorted(chains.items())
+          for line in _chain(name, chain_lines(outbound, rules.names))),
+        *_chain("closed", [
+            *(f'iifname "{name}" meta nfproto ipv6 jump refused' for name in sorted(rules.without_ipv6)),
+            *([f"ip saddr {{ {', '.join(nothing)} }} jump refused"] if nothing else []),
+        ]),
+        *_chain("by_rules", [*([f"ip saddr vmap {{ {leads} }}"] if leads else []), "accept"]),
+    ]
 
 
 def _to(address: Address) -> str:

@@ -9,6 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
+from deployd.forges.telling import Api
+
 Headers = Mapping[str, str]
 """Names in any case: aiohttp's headers are such a mapping."""
 
@@ -63,3 +65,5 @@ class Forge:
     """(secrets, headers, body, now): whether one of the secrets proves exactly these bytes. In constant time."""
     read: Callable[[Headers, bytes], Said]
     """What a genuine delivery says."""
+    api: Api
+    """How it is told what became of a push."""

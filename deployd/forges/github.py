@@ -14,6 +14,7 @@ from typing import Any
 from urllib.parse import parse_qs
 
 from deployd.forges.forge import Forge, Headers, Ignored, Ping, Said, Unreadable
+from deployd.forges.github_telling import API
 from deployd.forges.payload import Lacking, read_json, read_push, text, text_or_empty
 
 SIGNATURE = "X-Hub-Signature-256"
@@ -75,4 +76,4 @@ def _payload(headers: Headers, body: bytes) -> Mapping[str, Any]:
     return read_json(fields["payload"][0].encode())
 
 
-GITHUB = Forge("github", has_proof, is_genuine, read)
+GITHUB = Forge("github", has_proof, is_genuine, read, API)

@@ -15,6 +15,7 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from deployd.forges.forge import Forge, Headers, Ignored, Said, Unreadable
+from deployd.forges.gitlab_telling import API
 from deployd.forges.payload import Lacking, read_json, read_push, text, text_or_empty
 
 TOKEN = "X-Gitlab-Token"
@@ -92,4 +93,4 @@ def _delivery(headers: Headers, body: bytes) -> str:
     return f"{event}-{hashlib.sha256(body).hexdigest()[:16]}" if event else ""
 
 
-GITLAB = Forge("gitlab", has_proof, is_genuine, read)
+GITLAB = Forge("gitlab", has_proof, is_genuine, read, API)

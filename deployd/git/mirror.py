@@ -165,6 +165,13 @@ class Mirror:
                 digest.update(entry + b"\0")
         return digest.hexdigest()
 
+    async def entries(self, commit: CommitId, root: str, most: int) -> dict[str, str] | None:
+        """{path below a folder: mode, kind and id of what is there}, of all files and submodules; None: too many."""
+        listed = await git(self.path, "ls-tree", "-r", "-z", f"{commit}:{root}")
+        if listed.stdout.count(b"\0") > most:
+            return None
+        return await asyncio.to_thread(_entries, listed.stdout)
+
     async def changed_files(self, old: CommitId, new: CommitId, root: str) -> int | None:
         """How many files differ between two commits below a folder; None when the old one is not here any more."""
         shown = await git(
@@ -181,6 +188,11 @@ class Mirror:
         """
         found = await git(self.path, "merge-base", "--is-ancestor", older, newer, env=env, check=False)
         return found.status == 0
+
+
+def _entries(listing: bytes) -> dict[str, str]:
+    pairs = (entry.partition(b"\t") for entry in listing.split(b"\0") if entry)
+    return {path.decode("utf-8", "surrogateescape"): about.decode() for about, _, path in pairs}
 
 
 def without_user(url: str) -> str:

@@ -184,3 +184,42 @@ def _split_secret(url: str, token: str | None) -> tuple[str, dict[str, str]]:
         "GIT_CONFIG_COUNT": "1", "GIT_CONFIG_KEY_0": f"http.{address}.extraHeader",
         "GIT_CONFIG_VALUE_0": f"Authorization: Basic {basic}",
     }
+
+
+class PushRefused(DeployError):
+    """The remote does not take a commit."""
+
+    code: ClassVar[str] = "push-refused"
+
+
+async def push(
+    mirror: Mirror, url: str, token: str | None, branch: str, new: CommitId, old: CommitId,
+) -> None:
+    """Have a branch of the remote at a commit, if it is still where it was. At it already is fine.
+
+    Raises:
+        PushRefused: It is not there any more, or the remote takes nothing from us.
+    """
+    address, secret = _split_secret(url, token)
+    if (trusted := _https_host(address)) is None or os.environ.get("https_proxy"):
+        await _push(mirror, address, branch, new, old, secret)
+        return
+    async with open_fetch_proxy((), math.inf, trusted=trusted) as own:
+        await _push(mirror, address, branch, new, old, {**_with_settings(secret, own), **NO_PROXIES})
+
+
+async def _push(
+    mirror: Mirror, address: str, branch: str, new: CommitId, old: CommitId, env: Mapping[str, str],
+) -> None:
+    ref = f"refs/heads/{branch}"
+    try:
+        await git(
+            mirror.path, "push", "--quiet", "--no-verify", f"--force-with-lease={ref}:{old}", "--end-of-options",
+            address, f"{new}:{ref}", env={**FETCHING, **env}, limit_seconds=FETCH_SECONDS,
+        )
+    except (ProgramFailed, ProgramOverran) as error:
+        said = tuple(error.output.last_lines(5)) if isinstance(error, ProgramFailed) else ()
+        raise PushRefused(
+            f"{without_user(address)} does not take {new[:8]} for {branch}", evidence=said,
+            hint="somebody pushed meanwhile, or the token of the project's remote may not write there",
+        ) from None

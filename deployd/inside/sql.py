@@ -94,7 +94,7 @@ def _mysql(found: Related) -> Client:
     either = 'command -v mariadb >/dev/null && exec mariadb "$@"; exec mysql "$@"'
     user, password, path = found.credential.username, found.credential.password, found.credential.path
     return Client(
-        ("/bin/sh", "-c", either, "mysql", f"--host={_host(found)}", f"--port={found.connection.port}",
+        ("/bin/sh", "-c", either, "mysql", f"--host={_host(found)}", f"--port={found.port}",
          f"--user={user or ''}", OWN_NETWORK, *([f"--database={path}"] if path else [])),
         {"MYSQL_PWD": password or ""},
     )
@@ -103,7 +103,7 @@ def _mysql(found: Related) -> Client:
 def _postgresql(found: Related) -> Client:
     user, password, path = found.credential.username, found.credential.password, found.credential.path
     return Client(
-        ("psql", f"--host={_host(found)}", f"--port={found.connection.port}", f"--username={user or ''}",
+        ("psql", f"--host={_host(found)}", f"--port={found.port}", f"--username={user or ''}",
          f"--dbname={path or user or ''}"),
         {"PGPASSWORD": password or ""},
     )
@@ -113,7 +113,7 @@ def _redis(found: Related) -> Client:
     either = 'command -v redis-cli >/dev/null && exec redis-cli "$@"; exec valkey-cli "$@"'
     password = found.credential.password
     return Client(
-        ("/bin/sh", "-c", either, "redis-cli", "-h", _host(found), "-p", str(found.connection.port)),
+        ("/bin/sh", "-c", either, "redis-cli", "-h", _host(found), "-p", str(found.port)),
         {"REDISCLI_AUTH": password} if password else {},
     )
 

@@ -2,6 +2,7 @@
 
     main.shop           the application of the branch `main` of the project `shop`; of several the one that visitors get
     main.shop--queue    its worker, or another application
+    main.shop--app.2    the second of several instances
     main-bvxea6p.shop   the environment by its machine name
 
 It is what is live, whatever is being deployed.
@@ -65,14 +66,18 @@ class Entrance:
 
     @property
     def container(self) -> str:
-        role = "app" if self.release.version.app(self.part) is not None else "worker"
+        role = "app" if self._is_web else "worker"
         return self.release.container(role, self.part)
 
     @property
     def said(self) -> str:
         """For people: `main of shop`."""
-        worker = f" ({self.part})" if self.release.version.app(self.part) is None else ""
-        return f"{self.release.branch} of {self.release.project.id}{worker}"
+        part = f" ({self.part})" if self.release.version.app(self.part) is None else ""
+        return f"{self.release.branch} of {self.release.project.id}{part}"
+
+    @property
+    def _is_web(self) -> bool:
+        return self.part in self.release.webs(self.app.name)
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +146,7 @@ def choose_part(version: Version, wanted: str) -> str:
     Raises:
         NotFound: There is none, or there are several.
     """
-    names = [name for app in version.apps for name in (app.name, *app.workers)]
+    names = [name for app in version.apps for name in app.own_parts]
     if not wanted:
         if not version.apps:
             raise NotFound("there is no application in it")

@@ -36,15 +36,19 @@ class CommitChecker:
             result = await self._code.read(project, commit, env)
         except DeployError as error:
             return Verdict(False, tuple(error.lines()))
-        nearest = self._host.settings.takes_nearest(project)
+        catalogue, settings = self._host.catalogue, self._host.settings
+        nearest, services = settings.takes_nearest(project), settings.service_fallback_of(project)
         if result.config is None:
-            return Verdict(False, refused_files(result, self._host.catalogue, nearest=nearest).evidence)
-        refusals, _ = images_missing(self._host.catalogue, result.config.images_asked(), nearest=nearest)
+            return Verdict(False, refused_files(result, catalogue, nearest=nearest, services=services).evidence)
+        refusals, _ = images_missing(catalogue, result.config.images_asked(), nearest=nearest, services=services)
         errors: list[DeployError] = [refusal.error for refusal in refusals]
         environment = Source(project.id, branch).environment
         routes = routes_of(self._host.settings, project, environment, branch, result.config)
+        seen = await self._host.facts.with_variables(
+            project, branch, await self._host.facts.variables_now(project, branch),
+        )
         errors += wrong_routes(routes) or await asyncio.to_thread(   # a large one takes a tenth of a second
-            too_large_to_start, result.config, project, branch, routes.routes,
+            too_large_to_start, result.config, seen, branch, routes.routes,
         )
         try:
             prefetched = await self._code.prefetch_submodules(project, commit, result.config, env)

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import re
-from urllib.parse import urlsplit
-
 from deployd.environment.branches import is_of_a_machine, oddity
 from deployd.forges.forge import Forge, Headers, Ignored, Ping, RefMoved, Unreadable
+from deployd.forges.repository import repository_of
 from deployd.ids import OBJECT_ID, CommitId
 from deployd.intake.accepted_refs import BRANCH
 from deployd.intake.push import NOTHING, Push
 from deployd.settings import ProjectSettings
-
-SCP_ADDRESS = re.compile(r"[^/@]+@[^/:]+:(?P<path>.*)")   # git@host:owner/name.git
 
 Delivered = Push | Ping | Ignored | Unreadable
 """What a genuine delivery of a webhook turns out to be."""
@@ -60,9 +56,8 @@ def belongs_to(project: ProjectSettings, repository: str) -> bool:
     """
     if project.remote is None:
         return False
-    scp = SCP_ADDRESS.fullmatch(project.remote.url)
-    parts = urlsplit(project.remote.url)
-    if scp is None and not parts.hostname:
+    remote = repository_of(project.remote.url)
+    if not remote.host:
         return True
-    path = (scp["path"] if scp else parts.path).strip("/").removesuffix(".git").lower()
+    path = remote.path.lower()
     return path == repository.lower() or path.endswith(f"/{repository.lower()}")

@@ -61,7 +61,7 @@ class OutputFilter:
             case "cron":
                 return self.cron == source.name
             case _:
-                return self.app == source.app
+                return self.app in (source.app, source.name)
 
 
 def source_of(container: ContainerSeen, log: Path) -> Source | None:
@@ -69,7 +69,7 @@ def source_of(container: ContainerSeen, log: Path) -> Source | None:
     role, part = container.labels.get(ROLE, ""), container.labels.get(PART, "")
     if role not in ROLES:
         return None
-    app, _, name = part.partition("--") if role == "worker" else (part, "", part)
+    app, _, name = part.partition("--") if role == "worker" else (part.partition(".")[0], "", part)
     activity = container.labels.get(ACTIVITY, "")
     version = int(activity) if activity.isdecimal() else None
     return Source(container.id, log, role, "" if role == "service" else app, name, version)

@@ -1,4 +1,4 @@
-"""`.deployd.yaml`: what a release has to pass before it counts. Pure.
+"""`.deployd.yaml`: what a release has to pass before it counts, and how often applications run. Pure.
 
 The file is deployd's own, at the repository's root; what the hosted platforms read is left alone.
 """
@@ -6,15 +6,25 @@ The file is deployd's own, at the repository's root; what the hosted platforms r
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 
 from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
-from deployd.project.findings.spelling import shown
+from deployd.project.findings.spelling import guess, shown
 from deployd.project.model.application import Application
 from deployd.project.model.checks import CHECKS_FILE, Checks, SmokeTest
 from deployd.project.tree.files import Files
 
-DOCUMENT = Table(".deployd.yaml", (Key("checks", "mapping", "see below"),), noun="`.deployd.yaml`")
+MOST_INSTANCES = 8
+DOCUMENT = Table(
+    ".deployd.yaml",
+    (
+        Key("checks", "mapping", "see below"),
+        Key("instances", "mapping of application to integer",
+            f"how often its web part runs side by side in production; 1 to {MOST_INSTANCES}", "1"),
+    ),
+    noun="`.deployd.yaml`",
+)
 CHECKS = Table(
     "checks",
     (
@@ -56,19 +66,36 @@ HEADERS_OF_OURS = frozenset({"host", "connection", "content-length", "transfer-e
 METHODS = ("GET", "HEAD", "POST", "OPTIONS")
 
 
-def read_checks(files: Files, applications: list[Application], *, complete: bool) -> Checks:
-    """
+def read_own_file(
+    files: Files, applications: list[Application], *, complete: bool,
+) -> tuple[Checks, Mapping[str, int]]:
+    """Its checks, and {application: how many instances of it}.
+
     Args:
         complete: All applications could be read, so one that is not there is none.
     """
-    if CHECKS_FILE not in files.config_paths:
-        return Checks()
-    document = files.document(CHECKS_FILE)
+    document = files.document(CHECKS_FILE) if CHECKS_FILE in files.config_paths else None
     whole = Field(document, "", files.findings).fields(DOCUMENT) if document is not None else None
-    found = whole.fields("checks", CHECKS) if whole is not None else None
+    if whole is None:
+        return Checks(), {}
+    names = frozenset(app.name for app in applications)
+    return _checks(whole, names, complete), _instances(whole, names if complete else frozenset())
+
+
+def _instances(whole: Fields, names: frozenset[str]) -> Mapping[str, int]:
+    found: dict[str, int] = {}
+    for name, field in whole.entries("instances"):
+        if names and name not in names:
+            field.wrong_name("not-allowed", f"there is no application `{shown(name)}`", guess(name, sorted(names)))
+        elif (number := field.integer(1, MOST_INSTANCES)) is not None:
+            found[name] = number
+    return found
+
+
+def _checks(whole: Fields, names: frozenset[str], complete: bool) -> Checks:
+    found = whole.fields("checks", CHECKS)
     if found is None:
         return Checks()
-    names = frozenset(app.name for app in applications)
     tests = [_test(name, field, names if complete else frozenset()) for name, field in found.entries(
         "smoke", dots="write the name without the dot",
     )]

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from deployd.project.application.definition import APPLICATION, read_application
 from deployd.project.application.find import Definition, find_applications, listed_applications
 from deployd.project.application.magento_env import check_magento_env
-from deployd.project.checks import read_checks
+from deployd.project.checks import read_own_file
 from deployd.project.consistency.circles import check_circles
 from deployd.project.consistency.counts import check_counts
 from deployd.project.consistency.names import check_names
@@ -105,12 +105,14 @@ def _read(files: Files, dialect: Dialect, findings: Findings) -> ProjectConfig |
     check_circles(applications, sound, findings)
     check_counts(applications, findings)
     check_magento_env(tuple(applications), files)
-    checks = read_checks(files, applications, complete=complete and len(applications) == len(definitions))
+    checks, instances = read_own_file(
+        files, applications, complete=complete and len(applications) == len(definitions),
+    )
     if not findings.has_errors():
         findings.tell_once()
         check_reachable(applications, findings)
         check_unused_services(applications, sound, routes, findings)
-    return ProjectConfig(dialect, tuple(applications), tuple(sound), routes, tuple(files.used), checks)
+    return ProjectConfig(dialect, tuple(applications), tuple(sound), routes, tuple(files.used), checks, instances)
 
 
 def _merged(files: Files, dialect: Dialect, includes: Includes) -> _Documents:

@@ -41,6 +41,8 @@ class ActivityShape:
     seconds: float | None
     waits: str = ""
     """What it waits for: a slot, memory, an undo that is stuck; or, pending, that its environment is unlocked."""
+    said: str = ""
+    """What is wanted, where the kind alone does not say it: which variable or operation."""
 
 
 class ActivityQueries:
@@ -118,5 +120,5 @@ def activity_shape(found: Activity, waits: str = "") -> ActivityShape:
         how=found.trigger.how, created_at=found.created_at.isoformat(), started_at=iso(found.started_at),
         ended_at=iso(ended),
         seconds=(ended - found.started_at).total_seconds() if ended and found.started_at else None,
-        waits=found.reason if found.held and found.state in activities.OPEN else waits,
+        waits=found.reason if found.held and found.state in activities.OPEN else waits, said=found.trigger.said,
     )

@@ -96,7 +96,7 @@ def describe(version: Version, config: ProjectConfig | None, project: ProjectSet
     """
     Args:
         config: What its files say; None: they cannot be read any more, and what they alone say is not compared.
-        project: The settings as they are now: those of its time are not kept.
+        project: Settings and variables as they are now: those of its time are not kept.
     """
     configured = {app.name: app for app in config.applications} if config else {}
     sections = {
@@ -137,6 +137,7 @@ def _of_files(config: ProjectConfig, project: ProjectSettings, branch: str) -> d
 
 def _application(version: AppVersion, app: Application | None) -> Fact:
     built = {said: str(getattr(version.parts, part)) for part, said in REASONS.items()}
+    built["the number of its instances changed"] = str(version.instances)
     if app is None:
         return Fact("", built)
     return Fact(_type(app), {

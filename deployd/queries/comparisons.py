@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -32,6 +32,10 @@ MOST_LINES = 1_500
 WAYS = "project/environment, project/environment@activity, or the number of an activity"
 MaySee = Callable[[str], bool]
 """Whether the caller may know of a project."""
+
+
+AsSeen = Callable[[ProjectSettings, str], Awaitable[ProjectSettings]]
+"""A project with the variables that the environment of a branch sees now."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -125,12 +129,13 @@ class _Side:
 class ComparisonQueries:
     def __init__(
         self, store: Store, settings: Settings, environments: EnvironmentQueries, code: ProjectCode,
-        slugs: SlugComparison, mask: Callable[[str], str],
+        slugs: SlugComparison, mask: Callable[[str], str], as_seen: AsSeen,
     ) -> None:
         """
         Args:
             mask: Takes secrets out of a text.
         """
+        self._as_seen = as_seen
         self._store = store
         self._settings = settings
         self._environments = environments
@@ -222,7 +227,7 @@ class ComparisonQueries:
         return _Side(SideShape(
             side=side, project=environment.project, environment=environment.name, branch=branch, activity=number,
             live=live, commit=version.commit, subject=subject, author=author,
-        ), version, project, config)
+        ), version, await self._as_seen(project, branch), config)
 
     async def _behind(self, one: _Side, other: _Side) -> Commits | None:
         """What the other one has and the one has not; None: nobody knows."""

@@ -83,6 +83,8 @@ class ApplicationShape:
     web: InstanceShape
     workers: tuple[InstanceShape, ...]
     variables: tuple[VariableShape, ...]
+    instances: tuple[str, ...] = ()
+    """What each of its instances is called, in `usage` and over SSH: `app`, `app.2`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -129,6 +131,9 @@ class PartQueries:
             return PartsShape(project=found.project, environment=found.name, activity=None)
         config = await read_config(release, self._host)
         routes = routes_of(self._host.settings, release.project, found.id, found.branch, config).routes
+        release = replace(release, project=await self._host.facts.with_variables(
+            release.project, release.branch, release.version.variables,
+        ))
         return PartsShape(
             project=found.project, environment=found.name, activity=release.id,
             routes=tuple(map(_route, routes)),
@@ -146,6 +151,7 @@ class PartQueries:
                 VariableShape(name=item.name, value=None if item.value is None else self._mask(item.value), of=item.of)
                 for item in variables_shown(app, release.project, release.branch, config.dialect.variable_prefix)
             ),
+            instances=release.webs(app.name),
         )
 
 

@@ -5,6 +5,7 @@ Digests of the files stand for the commit that there is not.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -84,6 +85,9 @@ class OfferedCode:
     async def tree(self, project: ProjectId, commit: CommitId, root: str) -> str:
         return ""
 
+    async def entries(self, project: ProjectId, commit: CommitId, root: str) -> Mapping[str, str] | None:
+        return None   # the digest of all files was offered, and not the files
+
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None:
         return None
 
@@ -114,12 +118,24 @@ class OfferedCode:
     ) -> list[str]:
         return []
 
+    async def clone(self, project: ProjectSettings, branch: str, destination: Path, owner: int) -> CommitId:
+        raise NotImplementedError
+
+    async def take_pack(self, project: ProjectId, file: Path, wanted: CommitId) -> None:
+        raise NotImplementedError
+
+    async def move_branch(self, project: ProjectSettings, branch: str, new: CommitId, old: CommitId) -> None:
+        raise NotImplementedError
+
 
 async def plan_offered(host: Host, project: ProjectSettings, body: bytes) -> tuple[str, Plan]:
     """(the branch, the plan of a push to it)"""
     offered = await host.code.read_offer(project, body)
     if offered.result.config is None:
-        raise refused_files(offered.result, host.catalogue, nearest=host.settings.takes_nearest(project))
+        raise refused_files(
+            offered.result, host.catalogue, nearest=host.settings.takes_nearest(project),
+            services=host.settings.service_fallback_of(project),
+        )
     seen, branch = replace(host, code=OfferedCode(offered)), offered.branch
     environment = Source(project.id, branch).environment
     live = await host.facts.live(environment)

@@ -17,18 +17,21 @@ from deployd.queries.host import HostQueries
 from deployd.queries.housekeeping import HousekeepingQueries
 from deployd.queries.logs import LogQueries
 from deployd.queries.mails import MailQueries
+from deployd.queries.operations import OperationQueries
 from deployd.queries.output import OutputQueries
 from deployd.queries.parts import PartQueries
 from deployd.queries.people import PeopleQueries
 from deployd.queries.plans import PlanQueries
 from deployd.queries.projects import ProjectQueries
 from deployd.queries.runs import RunQueries
+from deployd.queries.source_operations import SourceOperationQueries
 from deployd.queries.ssh import SshQueries
 from deployd.queries.status import StatusQueries
 from deployd.queries.stays import StayQueries
 from deployd.queries.tickets import TicketQueries
 from deployd.queries.traffic import TrafficQueries
 from deployd.queries.usage import UsageQueries
+from deployd.queries.variables import VariableQueries
 from deployd.queries.versions import VersionQueries
 
 
@@ -60,3 +63,6 @@ class Queries:
     people: PeopleQueries
     ssh: SshQueries
     stays: StayQueries
+    variables: VariableQueries
+    operations: OperationQueries
+    source_operations: SourceOperationQueries

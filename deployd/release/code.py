@@ -8,11 +8,12 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 
 from deployd.confined.trees import own_tree
+from deployd.git.clones import clone_branch, move_branch, take_pack
 from deployd.git.history import Commits, TextDifference, authors_between, commits_behind, diff_of
 from deployd.git.lfs import LfsServer, server_of
 from deployd.git.mirror import CommitInfo, Mirror, without_user
 from deployd.git.origin import Origin
-from deployd.git.remote import Fetches
+from deployd.git.remote import Fetches, push
 from deployd.git.submodule_prefetch import Prefetched, SubmodulePrefetch
 from deployd.git.workspace import export
 from deployd.ids import CommitId, ProjectId
@@ -23,6 +24,7 @@ from deployd.reading.reader_pool import OfferRead, ReaderPool
 from deployd.release.configuration import Configurations
 from deployd.settings import ProjectSettings
 
+MOST_ENTRIES = 200_000
 MOST_KEPT = 2_000   # of what people read of commits
 
 
@@ -108,6 +110,10 @@ class ProjectCode:
         """
         return await self._mirror(project).listing_digest(commit, root, config.configuration_paths())
 
+    async def entries(self, project: ProjectId, commit: CommitId, root: str) -> Mapping[str, str] | None:
+        """{path from an application's root: mode, kind and git's id}; None: there are too many."""
+        return await self._mirror(project).entries(commit, root, MOST_ENTRIES)
+
     async def changed_files(self, project: ProjectId, old: CommitId, new: CommitId, root: str) -> int | None:
         return await self._mirror(project).changed_files(old, new, root)
 
@@ -153,6 +159,30 @@ class ProjectCode:
         notes = await export(mirror, commit, root, destination, self._limits, self._origin(project))
         await own_tree(destination, owner)
         return notes
+
+    async def clone(self, project: ProjectSettings, branch: str, destination: Path, owner: int) -> CommitId:
+        """A clone of one branch that belongs to the user of the build; nothing is checked out. Returns its commit."""
+        commit = await clone_branch(Mirror(await self.path(project)), branch, destination)
+        await own_tree(destination, owner)
+        return commit
+
+    async def take_pack(self, project: ProjectId, file: Path, wanted: CommitId) -> None:
+        """Have a commit of a pack that strangers made, when all of it is right."""
+        await take_pack(self._mirror(project), file, wanted)
+
+    async def move_branch(self, project: ProjectSettings, branch: str, new: CommitId, old: CommitId) -> None:
+        """Have a branch at a commit: at the remote, where the code is there, and here.
+
+        Raises:
+            BranchMoved, PushRefused: It is where it was.
+        """
+        mirror = self._mirror(project.id)
+        if project.remote is None:
+            await move_branch(mirror, branch, new, old)
+            return
+        token = project.remote.token.get_secret_value() if project.remote.token else None
+        await push(mirror, project.remote.url, token, branch, new, old)
+        await self.fetch(project)
 
     def _origin(self, project: ProjectSettings) -> Origin:
         return Origin(remote_of(project), self._openings, lfs_of(project))

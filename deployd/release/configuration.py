@@ -124,8 +124,10 @@ async def config_of(
     """
     result = await host.code.read(project, commit)
     if result.config is None:
-        nearest = host.settings.takes_nearest(project)
-        raise refused_files(result, host.catalogue, nearest=nearest)
+        raise refused_files(
+            result, host.catalogue, nearest=host.settings.takes_nearest(project),
+            services=host.settings.service_fallback_of(project),
+        )
     if tell is not None:
         for warning in result.warnings:
             tell.warn(f"{warning.place}: {warning.what}" + (f"; {warning.hint}" if warning.hint else ""))

@@ -14,16 +14,21 @@ async def write_files(folder: Path, files: Mapping[str, str]) -> None:
 
     In place, because a container sees a single file by its inode.
     """
-    await aiofiles.os.makedirs(folder, exist_ok=True)
     for name, text in files.items():
-        if await _read(folder / name) != text:
-            async with aiofiles.open(folder / name, "w") as file:
-                await file.write(text)
+        await write_bytes(folder / name, text.encode())
 
 
-async def _read(file: Path) -> str | None:
+async def write_bytes(path: Path, content: bytes) -> None:
+    """The same for one file that is no text."""
+    await aiofiles.os.makedirs(path.parent, exist_ok=True)
+    if await _read(path) != content:
+        async with aiofiles.open(path, "wb") as file:
+            await file.write(content)
+
+
+async def _read(file: Path) -> bytes | None:
     try:
-        async with aiofiles.open(file) as found:
-            return str(await found.read())
+        async with aiofiles.open(file, "rb") as found:
+            return bytes(await found.read())
     except FileNotFoundError:
         return None

@@ -5,27 +5,35 @@ import json
 from dataclasses import fields
 
 from deployd.engine.specs import ContainerSpec, HostNetwork, Network, NetworkMode, NetworkOf, NoNetwork
-from deployd.project.model import Service
+from deployd.project.model import PostgresqlConfiguration, Service
 from deployd.release.images_missing import NO_CONTAINER
+from deployd.release.services.sizes import service_size
 from deployd.services.families import family_of
+from deployd.services.family import Parts
 from deployd.settings import Settings
 
 
-def service_digest(settings: Settings, service: Service, image_id: str) -> str:
-    """Changes when the service's container must be made anew or something must be provisioned in it."""
-    if service.kind in NO_CONTAINER:
+def service_digest(settings: Settings, service: Service, image_id: str, parts: Parts | None) -> str:
+    """Changes when the service's container must be made anew or something must be provisioned in it.
+
+    Args:
+        parts: What its container is put together from; None: it has none.
+    """
+    if parts is None:
         return digest(service.type)
-    size = settings.size(service.size)
-    parts = family_of(service).parts(service, memory_mb=size.memory_mb)
+    size = service_size(settings, service)
     endpoints = [repr(endpoint) for endpoint in service.endpoints]
-    return digest([image_id, repr(parts), repr(size), service.schemas, endpoints])
+    extensions = service.configured(PostgresqlConfiguration).extensions
+    more: list[object] = [extensions] if extensions else []   # others are not to be made anew for what they lack
+    more += [repr(service.firewall)] if service.firewall is not None else []
+    return digest([image_id, repr(parts), repr(size), service.schemas, endpoints, *more])
 
 
 def service_port(settings: Settings, service: Service) -> int:
     """Where the service listens; 0 for one that is only a folder."""
     if service.kind in NO_CONTAINER:
         return 0
-    return family_of(service).parts(service, memory_mb=settings.size(service.size).memory_mb).port
+    return family_of(service).parts(service, memory_mb=service_size(settings, service).memory_mb).port
 
 
 def container_text(spec: ContainerSpec) -> str:

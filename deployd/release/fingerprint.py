@@ -22,7 +22,7 @@ FORM = "3"
 def live_containers(version: Version, found: Iterable[ContainerSeen]) -> list[ContainerSeen]:
     """The containers of a version among all of its environment."""
     services = {service.name for service in version.services}
-    homes = {part: str(app.made_by) for app in version.apps if app.made_by for part in (app.name, *app.workers)}
+    homes = {part: str(app.made_by) for app in version.apps if app.made_by for part in app.own_parts}
     own = str(version.activity)
     return [
         item for item in found
@@ -31,6 +31,15 @@ def live_containers(version: Version, found: Iterable[ContainerSeen]) -> list[Co
         or (item.labels[ROLE] in ("app", "web", "worker")
             and item.labels.get(ACTIVITY) == homes.get(item.labels.get(PART, ""), own))
     ]
+
+
+def out_of_balance(version: Version, containers: Iterable[ContainerSeen]) -> frozenset[str]:
+    """Instances whose application does not run, while another one of the same application does: visitors get that."""
+    up = {item.labels.get(PART, "") for item in containers if item.labels[ROLE] == "app" and item.running}
+    return frozenset(
+        part for app in version.apps if app.instances > 1 and not up.isdisjoint(app.webs)
+        for part in app.webs if part not in up
+    )
 
 
 def routes_origin(
@@ -42,8 +51,11 @@ def routes_origin(
         version: With it go the commit and its configuration.
         containers: Of the version; those that routes can lead to count.
     """
+    containers = list(containers)
+    out = out_of_balance(version, containers)
     addresses = sorted(
-        (item.name, item.addresses.get(network, "")) for item in containers if item.labels[ROLE] in ("web", "service")
+        (item.name, item.addresses.get(network, "")) for item in containers
+        if item.labels[ROLE] in ("web", "service") and item.labels.get(PART) not in out
     )
     parts = (
         __version__, FORM, settings.instance, settings.domain, repr(settings.router), repr(project),

@@ -7,18 +7,23 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from datetime import date, timedelta
+from typing import ClassVar, Literal
 
-from deployd.catalogue import Catalogue, Choice, VersionNotThere
+from deployd.catalogue import Catalogue, Choice, Fallback, VersionNotThere
 from deployd.errors import DeployError
 from deployd.project.findings.report import render_findings
 from deployd.project.model import Application, ImageAsked, Place, ReadResult, Service
+from deployd.project.offered.runtimes import runtime_type
 from deployd.project.offered.services import SERVICE_TYPES, WITHOUT_CONTAINER
+from deployd.project.offered.support import support_ended
 from deployd.release.configuration_refused import ConfigurationRefused
 from deployd.release.version import ServiceVersion
 
 NO_CONTAINER = WITHOUT_CONTAINER
 """Service types that are a folder on the host and no container."""
+ServiceFallback = Literal["refuse", "upwards", "nearest"]
+"""As the settings say it."""
 
 
 class ExtensionNotThere(DeployError):
@@ -43,12 +48,16 @@ def versions_there(catalogue: Catalogue) -> dict[str, tuple[str, ...]]:
 
 
 def images_missing(
-    catalogue: Catalogue, images: Iterable[ImageAsked], *, nearest: bool, kept: Mapping[str, str] | None = None,
+    catalogue: Catalogue, images: Iterable[ImageAsked], *, nearest: bool, services: ServiceFallback,
+    kept: Mapping[str, str] | None = None, today: date | None = None,
 ) -> tuple[list[Refusal], list[str]]:
-    """What is missing, and warnings about what is taken instead.
+    """What is missing, and warnings about what is taken instead and what its makers mend no more.
 
     Args:
+        nearest: Whether another version of a runtime may be taken.
+        services: Which other version of a service may be taken.
         kept: {service: version whose data are there}
+        today: None: whether anybody mends it is not asked.
     """
     refusals: list[Refusal] = []
     warnings: list[str] = []
@@ -58,18 +67,56 @@ def images_missing(
         try:
             if image.is_service:
                 data_of = kept.get(image.of) if kept else None
-                choice = catalogue.service(image.name, image.version, nearest=nearest, kept=data_of)
+                choice = service_choice(catalogue, image.name, image.version, services, kept=data_of)
             else:
-                choice = catalogue.runtime(image.name, image.version, nearest=nearest)
+                choice = runtime_choice(catalogue, image.name, image.version, nearest=nearest)
         except DeployError as error:
             error.where = error.where or str(image.place)
             refusals.append(Refusal(error, image.place, f"{image.name}:{image.version}"))
             continue
         warnings += [f"{image.place}: {choice.warning}"] if choice.warning else []
+        warnings += _ended(catalogue, image, choice, today) if today else []
         missing, left_out = _extensions(image, choice)
         refusals += missing
         warnings += left_out
     return refusals, warnings
+
+
+def runtime_choice(catalogue: Catalogue, name: str, version: str, *, nearest: bool) -> Choice:
+    """The image of a runtime.
+
+    Args:
+        nearest: Another version may stand in.
+
+    Raises:
+        VersionNotThere: There is none.
+    """
+    return catalogue.runtime(name, version, nearest=nearest, newer_first=runtime_type(name).runs_older)
+
+
+def service_choice(
+    catalogue: Catalogue, kind: str, version: str, fallback: ServiceFallback, *, kept: str | None,
+) -> Choice:
+    """The image of a service, of another version when that may be.
+
+    Raises:
+        VersionNotThere: There is none.
+    """
+    known = SERVICE_TYPES.get(kind)
+    allowed: Fallback = "same_major" if fallback == "upwards" and known and known.majors_differ else fallback
+    return catalogue.service(kind, version, fallback=allowed, kept=kept)
+
+
+def _ended(catalogue: Catalogue, image: ImageAsked, choice: Choice, today: date) -> list[str]:
+    """A warning when what runs has holes that nobody mends; it advises what this host has."""
+    ended = support_ended(image.name, choice.version, today)
+    if ended is None:
+        return []
+    newest = catalogue.versions()[image.name][-1]
+    is_better = newest != choice.version and support_ended(image.name, newest, today) is None
+    advice = f"plan the way to {image.name}:{newest}" if is_better else "this host has none yet that has"
+    since = f"{ended - timedelta(days=1):%B %Y}"
+    return [f"{image.place}: {image.name}:{choice.version} has had no security updates since {since}; {advice}"]
 
 
 def kept_versions(live: Sequence[ServiceVersion], services: Sequence[Service]) -> dict[str, str]:
@@ -82,7 +129,7 @@ def kept_versions(live: Sequence[ServiceVersion], services: Sequence[Service]) -
 def instead_of(catalogue: Catalogue, app: Application) -> str:
     """` (with python:3.11, as this host has no python:3.8)`, to be said where something fails; mostly empty."""
     try:
-        choice = catalogue.runtime(app.runtime_name, app.version, nearest=True)
+        choice = runtime_choice(catalogue, app.runtime_name, app.version, nearest=True)
     except VersionNotThere:
         return ""
     if choice.version == app.version:
@@ -90,9 +137,11 @@ def instead_of(catalogue: Catalogue, app: Application) -> str:
     return f" (with {app.runtime_name}:{choice.version}, as this host has no {app.type})"
 
 
-def refused_files(result: ReadResult, catalogue: Catalogue, *, nearest: bool) -> ConfigurationRefused:
+def refused_files(
+    result: ReadResult, catalogue: Catalogue, *, nearest: bool, services: ServiceFallback,
+) -> ConfigurationRefused:
     """Why files that cannot be used are refused; with it what this host lacks, so that nobody has to push twice."""
-    refusals, _ = images_missing(catalogue, result.images, nearest=nearest)
+    refusals, _ = images_missing(catalogue, result.images, nearest=nearest, services=services)
     more = [line for refusal in refusals for line in ("", *refusal.error.lines())]
     return ConfigurationRefused([*render_findings(result.findings), *more], len(result.errors) + len(refusals))
 

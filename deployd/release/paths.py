@@ -16,9 +16,13 @@ class Places:
     def repository(self, project: ProjectId) -> Path:
         return self.state / "repos" / f"{project}.git"
 
-    def cache(self, project: ProjectId) -> Path:
-        """PLATFORM_CACHE_DIR: one folder for the project, all its branches share it."""
-        return self.state / "caches" / project
+    def cache(self, project: ProjectId, zone: str = "") -> Path:
+        """PLATFORM_CACHE_DIR: one folder for the project, all its branches share it but protected ones.
+
+        Args:
+            zone: `protected`, whose name is no project's; else "" or `open`.
+        """
+        return self.state / "caches" / (project if zone in ("", "open") else f"{project}+{zone}")
 
     def work(self, activity: ActivityId) -> Path:
         """Workspaces and scripts of a build; gone when it is packed."""
@@ -32,8 +36,17 @@ class Places:
     def workspace(self, activity: ActivityId, app: str) -> Path:
         return self.work(activity) / app / "app"
 
-    def build_scripts(self, activity: ActivityId, app: str) -> Path:
-        return self.work(activity) / app / "scripts"
+    def build_of(self, activity: ActivityId, app: str) -> Path:
+        """All that the build of an application writes on the disk: its workspace, its layers, its scripts."""
+        return self.work(activity) / app
+
+    def build_scripts(self, activity: ActivityId, app: str, segment: int = 0) -> Path:
+        """Of one container of a build."""
+        return self.work(activity) / app / f"scripts-{segment}" if segment else self.work(activity) / app / "scripts"
+
+    def trees(self, activity: ActivityId) -> Path:
+        """Where the layers of a build are mounted, a folder for each application (`slugs/layers.py`)."""
+        return self.run / "trees" / str(activity)
 
     def environment(self, environment: EnvironmentId) -> Path:
         return self.state / "environments" / environment.project / environment.name

@@ -71,6 +71,10 @@ class Release(Environment):
         """The name of the container of an application or a worker: `app`, `web` or `worker`."""
         return self.names.container(self.home(part), role, part)
 
+    def webs(self, app: str) -> tuple[str, ...]:
+        """The parts of an application that visitors are led to, one for each of its instances."""
+        return self.version.webs_of(app)
+
 
 def live_release(settings: Settings, project: ProjectSettings, environment: EnvironmentId, branch: str,
                  version: Version) -> Release:

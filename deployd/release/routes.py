@@ -13,7 +13,7 @@ from deployd.release.applications.web_server import WEB_PORT
 from deployd.release.configuration import read_config
 from deployd.release.digests import service_port
 from deployd.release.external_upstreams import find_targets
-from deployd.release.fingerprint import live_containers, routes_origin
+from deployd.release.fingerprint import live_containers, out_of_balance, routes_origin
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
@@ -29,12 +29,15 @@ async def route_set(release: Release, host: Host) -> RouteSet:
     resolved = routes_of(host.settings, release.project, release.environment, release.branch, config)
     ports = {service.name: service_port(host.settings, service) for service in config.services}
     containers = live_containers(version, await host.engine.containers(release.names.labels()))
-    targets: dict[str, Target] = {}
-    for container in containers:
-        address, role = container.addresses.get(network), container.labels[ROLE]
-        if address and role in ("service", "web"):
-            part = container.labels[PART]
-            targets[part] = Target(address, WEB_PORT if role == "web" else ports.get(part, 0), container.name)
+    targets: dict[str, tuple[Target, ...]] = {}
+    out = out_of_balance(version, containers)
+    for container in sorted(containers, key=lambda item: item.labels.get(PART, "")):
+        address, role, part = container.addresses.get(network), container.labels[ROLE], container.labels.get(PART, "")
+        if address and role in ("service", "web") and part not in out:
+            app = version.app_of(part) if role == "web" else None
+            target = Target(address, WEB_PORT if role == "web" else ports.get(part, 0), container.name)
+            name = app.name if app is not None else part
+            targets[name] = (*targets.get(name, ()), target)
     targets |= await _past_fronts(release, host, config)
     router_ports = tuple(filter(None, (host.settings.router.http_port, host.settings.router.https_port)))
     lead_outside = any(route.type == "proxy" for route in resolved.routes)
@@ -49,14 +52,13 @@ async def route_set(release: Release, host: Host) -> RouteSet:
     )
 
 
-async def _past_fronts(release: Release, host: Host, config: ProjectConfig) -> dict[str, Target]:
+async def _past_fronts(release: Release, host: Host, config: ProjectConfig) -> dict[str, tuple[Target, ...]]:
     """Straight to what stands behind a service that leads to another version yet: by its first relationship."""
-    found: dict[str, Target] = {}
+    found: dict[str, tuple[Target, ...]] = {}
     for service, _ in fronts_of(config):
         if not await is_turned(release, host, service):
-            behind = [item for group in (await backends_of(release, host, service)).values() for item in group]
-            if behind:
-                found[service.name] = Target(behind[0].address, WEB_PORT, behind[0].container)
+            behind = next((group for group in (await backends_of(release, host, service)).values() if group), ())
+            found[service.name] = tuple(Target(item.address, WEB_PORT, item.container) for item in behind)
     return found
 
 
@@ -91,11 +93,13 @@ def _access(said: HttpAccess) -> Access | None:
     return Access(said.basic_auth, rules)
 
 
-async def _route(route: ResolvedRoute, targets: dict[str, Target], router_ports: tuple[int, ...]) -> Route:
+async def _route(
+    route: ResolvedRoute, targets: dict[str, tuple[Target, ...]], router_ports: tuple[int, ...],
+) -> Route:
     template = route.template
     found: tuple[Target, ...] = ()
-    if route.type == "upstream" and (target := targets.get(template.upstream or "")):
-        found = (target,)
+    if route.type == "upstream":
+        found = targets.get(template.upstream or "", ())
     elif route.type == "proxy" and route.to:
         found = await find_targets(route.to, str(template.place), router_ports)
     return Route(

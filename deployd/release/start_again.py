@@ -21,7 +21,6 @@ from deployd.release.applications.start import (
     in_order_of_need,
     start_app,
     start_worker,
-    web_name,
     web_servers,
 )
 from deployd.release.applications.start_records import begin_starts
@@ -57,10 +56,11 @@ async def start_release(release: Release, host: Host) -> None:
     start = await _start_of(release, host, config)
     await in_parallel([
         in_parallel(_start_service(start, service, version) for service, version in services_of(release, config)),
-        in_parallel(_start_web_server(start, app) for app in config.applications),
+        in_parallel(_start_web_servers(start, app) for app in config.applications),
     ])
     for app in in_order_of_need(config):
-        await _start_application(start, app)
+        for part in release.webs(app.name):
+            await _start_application(start, app, part)
     await turn_fronts(release, host)   # a web server that was made anew may have another address
 
 
@@ -97,25 +97,26 @@ class _Start:
     image: str
     """Of web servers, when one has to be made."""
 
-    def has_both(self, app: Application) -> bool:
-        return {self.release.container(role, app.name) for role in ("web", "app")} <= self.there
+    def has_both(self, part: str) -> bool:
+        return {self.release.container(role, part) for role in ("web", "app")} <= self.there
 
 
 async def _start_of(release: Release, host: Host, config: ProjectConfig) -> _Start:
     seen = await host.engine.containers(release.names.labels())
     await _begin_anew(release, host, {item.name for item in seen if item.running})
     there = {item.name for item in seen}
-    for app in config.applications:   # one whose web container somebody removed sits in a network that went with it
-        if web_name(release, app) not in there:
-            await ensure_gone(host, release.container("app", app.name), stop_seconds=0)
-            there.discard(release.container("app", app.name))
+    parts = [part for app in config.applications for part in release.webs(app.name)]
+    for part in parts:   # one whose web container somebody removed sits in a network that went with it
+        if release.container("web", part) not in there:
+            await ensure_gone(host, release.container("app", part), stop_seconds=0)
+            there.discard(release.container("app", part))
     names = [
         *(release.names.service(service.name) for service, _ in services_of(release, config)),
-        *(web_name(release, app) for app in config.applications),
+        *(release.container("web", part) for part in parts),
     ]
     addresses: Mapping[str, str] = {}
     image = ""
-    if not there.issuperset([*names, *(release.container("app", app.name) for app in config.applications)]):
+    if not there.issuperset([*names, *(release.container("app", part) for part in parts)]):
         addresses = await fixed_addresses(release, host, names)   # of all at once: they are made side by side
         image = await host.images.ensure(host.catalogue.web, lambda _: None)
     return _Start(release, host, config, frozenset(there), addresses, image)
@@ -132,35 +133,42 @@ async def _start_service(start: _Start, service: Service, version: ServiceVersio
     await ensure_provisioned(start.release, host, wanted, seen.name)
 
 
-async def _start_web_server(start: _Start, app: Application) -> None:
-    if start.has_both(app):
-        await start.host.engine.start(web_name(start.release, app))
+async def _start_web_servers(start: _Start, app: Application) -> None:
+    for part in start.release.webs(app.name):   # one after the other: they share the mounts that are staged
+        await _start_web_server(start, app, part)
+
+
+async def _start_web_server(start: _Start, app: Application, part: str) -> None:
+    if start.has_both(part):
+        await start.host.engine.start(start.release.container("web", part))
     else:
-        await start_app(start.release, start.host, start.config, app, _server(start, app), only_make=True)
+        server = _server(start, part)
+        await start_app(start.release, start.host, start.config, app, server, part=part, only_make=True)
 
 
-async def _start_application(start: _Start, app: Application) -> None:
+async def _start_application(start: _Start, app: Application, part: str) -> None:
     """One that is there is only started: it was made from what its version says, as after a start of the host."""
-    if start.has_both(app) and not app.web.instance.commands.post_start:
+    if start.has_both(part) and not app.web.instance.commands.post_start:
         with suppress(DeployError):   # what is wrong is put into words below
-            await start.host.engine.start(start.release.container("app", app.name))
+            await start.host.engine.start(start.release.container("app", part))
             return
-    await start_app(start.release, start.host, start.config, app, await _server_known(start, app))
+    server = await _server_known(start, app, part)
+    await start_app(start.release, start.host, start.config, app, server, part=part)
 
 
-def _server(start: _Start, app: Application) -> WebServer:
-    return WebServer(start.image, start.addresses[web_name(start.release, app)])
+def _server(start: _Start, part: str) -> WebServer:
+    return WebServer(start.image, start.addresses[start.release.container("web", part)])
 
 
-async def _server_known(start: _Start, app: Application) -> WebServer:
+async def _server_known(start: _Start, app: Application, part: str) -> WebServer:
     if start.image:
-        return _server(start, app)
+        return _server(start, part)
     image = await start.host.images.ensure(start.host.catalogue.web, lambda _: None)
-    return (await web_servers(start.release, start.host, image, [app]))[app.name]
+    return (await web_servers(start.release, start.host, image, [app]))[part]
 
 
 async def _begin_anew(release: Release, host: Host, running: Collection[str]) -> None:
     for app in release.version.apps:
-        for role, part in (("app", app.name), *(("worker", worker) for worker in app.workers)):
+        for role, part in (*(("app", web) for web in app.webs), *(("worker", worker) for worker in app.workers)):
             if release.container(role, part) not in running:
                 await asyncio.to_thread(begin_starts, scripts_of(release, host, part), group=release.version.uid)

@@ -15,13 +15,26 @@ from deployd.clock import Clock
 from deployd.engine.addresses import gateway_of
 from deployd.engine.engine import Engine
 from deployd.engine.subnets import next_subnet, overlaps, parse_host_routes
+from deployd.environment.kept_variables import SeenVariables
 from deployd.ids import ActivityId, EnvironmentId, ProjectId, SlugKey
 from deployd.promotion.gate import Verdict
 from deployd.promotion.offer import Offer
+from deployd.release import kept_variables
 from deployd.release.tickets import ask_gate
 from deployd.release.version import Version
-from deployd.settings import Settings
-from deployd.state import activities, answers, bad_releases, entries, environments, locks, rests, secrets, tickets
+from deployd.settings import ProjectSettings, Settings
+from deployd.state import (
+    activities,
+    answers,
+    bad_releases,
+    entries,
+    environments,
+    locks,
+    rests,
+    secrets,
+    tickets,
+    variables,
+)
 from deployd.state.activities import Activity
 from deployd.state.locks import Lock
 from deployd.state.rests import Rest
@@ -56,9 +69,12 @@ class StateFacts:
 
     async def set_live(self, environment: EnvironmentId, version: Version) -> None:
         text, now = write_result(version), self._clock.now()
-        await self._store.write(
-            lambda db: environments.set_live(db, environment, version.activity, text, now),
-        )
+
+        def set_live(db: sqlite3.Connection) -> None:
+            environments.set_live(db, environment, version.activity, text, now)
+            forget_variables(db, environment.project)
+
+        await self._store.write(set_live)
 
     async def version_of(self, activity: ActivityId) -> Version | None:
         text = await self._store.read(lambda db: environments.version_of(db, activity))
@@ -80,6 +96,22 @@ class StateFacts:
             first = self._settings.first_uid
             there = await self._store.write(lambda db: environments.ensure_uid(db, project, first))
         return there
+
+    async def variables_now(self, project: ProjectSettings, branch: str) -> SeenVariables:
+        """Which variables an environment would be deployed with now."""
+        return await self._store.read(lambda db: kept_variables.seen_now(db, project, branch))
+
+    async def with_variables(
+        self, project: ProjectSettings, branch: str, seen: SeenVariables,
+    ) -> ProjectSettings:
+        """A project as an environment of it sees it, with the variables that people set."""
+        if not seen.revision:
+            return project
+        found = await self._store.read(
+            lambda db: kept_variables.levels_at(db, self._sealer, project, branch, seen),
+        )
+        self._masker.learn(item.value for level in found for item in level.variables.values() if item.sensitive)
+        return project.with_kept_variables(found)
 
     async def subnet(self, environment: EnvironmentId, network: str) -> str:
         """The environment's own subnet, free of everything that the engine and the host use.
@@ -197,9 +229,23 @@ class _Planned:
     version: Version
 
 
+def forget_variables(db: sqlite3.Connection, project: ProjectId) -> None:
+    """Remove those that nobody keeps any more, unless something live, or about to be, was deployed with them."""
+    seen = [read_result(text, Version).variables.revision for text in environments.kept_live_versions(db, project)]
+    for activity in activities.open_ones(db):
+        with suppress(LookupError):
+            if activity.project == project:
+                seen.append(_planned(db, activity).version.variables.revision)
+    variables.forget_unneeded(db, project, frozenset(seen))
+
+
+def _planned(db: sqlite3.Connection, activity: Activity) -> _Planned:
+    return Journal(entries.all_of_activity(db, activity.id)).result("read_and_plan", _Planned)
+
+
 def _versions_in_use(db: sqlite3.Connection) -> list[Version]:
     found = [read_result(text, Version) for _, text in environments.live_versions(db)]
     for activity in activities.open_ones(db):
         with suppress(LookupError):
-            found.append(Journal(entries.all_of_activity(db, activity.id)).result("read_and_plan", _Planned).version)
+            found.append(_planned(db, activity).version)
     return found

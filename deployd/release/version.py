@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
+from deployd.environment.kept_variables import NO_VARIABLES, SeenVariables
 from deployd.ids import ActivityId, CommitId, SlugKey
 from deployd.plan import KeyParts, Live, LiveApp, LiveService
 
@@ -28,6 +29,17 @@ class AppVersion:
     made_by: ActivityId | None = None
     """The deployment whose containers these are, when it was not that of the version: nothing that they see has changed
     since."""
+    instances: int = 1
+    """How often it runs, side by side."""
+
+    @property
+    def webs(self) -> tuple[str, ...]:
+        """Its parts that visitors are led to, one for each instance; the first one is called as itself."""
+        return (self.name, *(instance_part(self.name, number) for number in range(2, self.instances + 1)))
+
+    @property
+    def own_parts(self) -> tuple[str, ...]:
+        return (*self.webs, *self.workers)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,8 @@ class Version:
     """URLs."""
     uid: int = FIRST_UID
     """Number of the user (and group) that its containers run as; versions from before each project had one lack it."""
+    variables: SeenVariables = NO_VARIABLES
+    """Which of those that people set it was deployed with: its containers are made with these, whenever they are."""
 
     @property
     def user(self) -> str:
@@ -62,7 +76,7 @@ class Version:
     def as_live(self) -> Live:
         """The same, as the plan compares it."""
         return Live(
-            {app.name: LiveApp(app.slug, app.parts, app.running) for app in self.apps},
+            {app.name: LiveApp(app.slug, app.parts, app.running, app.instances) for app in self.apps},
             {item.name: LiveService(item.type, item.digest, item.ready_seconds) for item in self.services},
             self.routes,
         )
@@ -90,12 +104,17 @@ class Version:
         for app in self.apps:
             if app.made_by is not None:
                 home = str(app.made_by)
-                found[home] = found.get(home, frozenset()) | {app.name, *app.workers}
+                found[home] = found.get(home, frozenset()) | set(app.own_parts)
         return found
 
     def app_of(self, part: str) -> AppVersion | None:
         """The application that a part is, or is a worker of."""
-        return next((app for app in self.apps if part == app.name or part in app.workers), None)
+        return next((app for app in self.apps if part in app.own_parts), None)
+
+    def webs_of(self, app: str) -> tuple[str, ...]:
+        """The parts of an application that visitors are led to."""
+        found = self.app(app)
+        return found.webs if found is not None else (app,)
 
     def app(self, name: str) -> AppVersion | None:
         return next((app for app in self.apps if app.name == name), None)
@@ -104,6 +123,11 @@ class Version:
 def is_same(one: Version, other: Version) -> bool:
     """Whether visitors and applications could not tell two versions apart. Pure."""
     return one.commit == other.commit and one.as_live() == other.as_live()
+
+
+def instance_part(app: str, number: int) -> str:
+    """What a further instance of an application is called among the parts of a version; no name has a dot."""
+    return f"{app}.{number}"
 
 
 def worker_part(app: str, worker: str) -> str:

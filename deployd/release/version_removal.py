@@ -27,14 +27,15 @@ async def remove_version(
     """Remove everything that carries the label of an activity.
 
     The web server goes first: it ends when its last request is answered, and needs the application for that. Downloads
-    and WebSockets count as requests; what is open when `drain_seconds` are over is closed.
+    and WebSockets count as requests; what is open when `drain_seconds` are over is closed. Applications that ask others
+    go before these.
 
     Args:
         but_for: Applications and workers that go on.
     """
     labels = release.names.labels(activity=activity)
     found = [item for item in await host.engine.containers(labels) if item.labels.get(PART) not in but_for]
-    await _remove(host, [item for item in found if item.labels[ROLE] == "web"], host.settings.drain_seconds)
+    await _remove_web_servers(host, [item for item in found if item.labels[ROLE] == "web"])
     await _remove(host, [item for item in found if item.labels[ROLE] != "web"], STOP_SECONDS)
     for volume in await host.engine.volumes(labels):
         await host.engine.ensure_volume_gone(volume.name)
@@ -101,6 +102,27 @@ async def unmount_unused(host: Host, apps: Iterable[AppVersion], *but_for: Activ
         async def is_used(slug: SlugKey = slug) -> bool:
             return slug in await host.facts.slugs_in_use(*but_for)
         await host.slugs.ensure_unmounted(slug, unless=is_used)
+
+
+async def _remove_web_servers(host: Host, found: list[ContainerSeen]) -> None:
+    """The other way round than they were started, which was those first that others need."""
+    ends = asyncio.get_running_loop().time() + host.settings.drain_seconds
+    seen = [await host.engine.container(item.name) or item for item in found]
+    for group in in_order_of_removal(seen):
+        left = ends - asyncio.get_running_loop().time()
+        await _remove(host, group, max(1, round(left)) if host.settings.drain_seconds else 0)
+
+
+def in_order_of_removal(webs: Iterable[ContainerSeen]) -> list[list[ContainerSeen]]:
+    """Web servers in groups, one for each application; one that was started later asks those before it. Pure."""
+    groups: dict[str, list[ContainerSeen]] = {}
+    for item in webs:
+        groups.setdefault(item.labels.get(PART, "").partition(".")[0], []).append(item)
+
+    def started(group: list[ContainerSeen]) -> float:
+        return min(item.started_at.timestamp() if item.started_at else 0.0 for item in group)
+
+    return sorted(groups.values(), key=started, reverse=True)
 
 
 async def _remove(host: Host, found: list[ContainerSeen], stop_seconds: int) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 from collections.abc import Iterator, Mapping
 
-from deployd.project.model import Json
+from deployd.project.model import Application, Json
 from deployd.runtimes.runtime import GLOBAL_FOLDER, BuildStep, Runtime
 
 
@@ -32,6 +32,12 @@ def dependencies(packages: Mapping[str, Json]) -> Iterator[BuildStep]:
                         f"npm install --global --prefix {GLOBAL_FOLDER} --no-audit {' '.join(wanted)}\n")
 
 
+def corepack(app: Application) -> Mapping[str, str]:
+    """Where corepack has what it fetches: it travels with the application, for a `start: yarn start`."""
+    return {"COREPACK_HOME": f"{GLOBAL_FOLDER}/corepack", "COREPACK_ENABLE_DOWNLOAD_PROMPT": "0"}
+
+
 NODEJS = Runtime(
-    "nodejs", dependencies, {"default": default}, {"NPM_CONFIG_CACHE": "npm", "YARN_CACHE_FOLDER": "yarn"},
+    "nodejs", dependencies, {"default": default}, {"NPM_CONFIG_CACHE": "npm"},
+    build_variables=corepack, run_variables=corepack,
 )

@@ -22,7 +22,9 @@ from deployd.runtimes.php_ini import (
 from deployd.runtimes.runtime import GLOBAL_FOLDER, BuildStep, Runtime
 
 COMPOSER = "composer --no-ansi --no-interaction"
-INSTALL_OPTIONS = "--no-progress --prefer-dist --optimize-autoloader"
+QUICK_OPTIONS = "--no-progress --prefer-dist"
+"""Where the autoloader is written once more later on."""
+INSTALL_OPTIONS = f"{QUICK_OPTIONS} --optimize-autoloader"
 """Configuration format 4.10. Packages for development are installed too, as on the hosted platforms."""
 
 
@@ -56,12 +58,12 @@ done
         yield BuildStep("PHP's settings", f"set -e\n{script}")
 
 
-def composer(and_then: str = HOTFIXES) -> BuildStep:
+def composer(and_then: str = HOTFIXES, options: str = INSTALL_OPTIONS) -> BuildStep:
     """The build flavor `composer`."""
     return BuildStep("composer install", f"""\
 set -e
 if [ -f composer.json ]; then
-    {COMPOSER} install {INSTALL_OPTIONS}
+    {COMPOSER} install {options}
 else
     echo 'there is no composer.json: nothing to install'
 fi

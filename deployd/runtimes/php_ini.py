@@ -23,11 +23,15 @@ BUILD_INI_FOLDER = "/tmp/.deployd"
 DEFAULT_EXTENSIONS = (
     "opcache", "mysqlnd", "pdo", "xml",   # the others stand on these
     "bcmath", "bz2", "calendar", "ctype", "curl", "dba", "dom", "exif", "fileinfo", "ftp", "gd", "gettext", "iconv",
-    "igbinary", "intl", "mbstring", "msgpack", "mysqli", "pdo_mysql", "pdo_sqlite", "phar", "posix", "readline",
+    "igbinary", "intl", "json", "mbstring", "msgpack", "mysqli", "pdo_mysql", "pdo_sqlite", "phar", "posix", "readline",
     "simplexml", "soap", "sockets", "sqlite3", "sysvmsg", "sysvsem", "sysvshm", "tokenizer", "xmlreader", "xmlwriter",
     "zip",
 )
-"""What the PHP images load when nothing is said, in an order in which it can be loaded."""
+"""What the PHP images load when nothing is said, in an order in which it can be loaded. What is part of newer programs,
+or not packaged for it, has no folder there, which PHP passes over."""
+NEEDED_FIRST = {"apcu_bc": ("apcu",), "http": ("raphf", "propro"), "memcached": ("igbinary", "msgpack"),
+                "redis": ("igbinary",)}
+"""{extension: others without which it cannot be loaded, in the order in which they can}"""
 PART_FOR_OPCACHE, PART_FOR_STRINGS = 4, 8
 """Of the memory; of opcache."""
 LEAST_OPCACHE_MB, USUAL_OPCACHE_MB, MOST_OPCACHE_MB, LEAST_STRINGS_MB = 32, 128, 512, 8
@@ -46,7 +50,8 @@ def _extension_folders(app: Application) -> list[str]:
     """Folders with one ini file each. An empty one means the folder that the PHP program was built with."""
     disabled = {name.lower() for name in app.runtime.disabled_extensions}
     wanted = [name for item in app.runtime.extensions if (name := item.name.lower()) not in disabled]
-    more = [name for name in dict.fromkeys(wanted) if name not in DEFAULT_EXTENSIONS]
+    needed = [first for name in wanted for first in (*NEEDED_FIRST.get(name, ()), name)]
+    more = [name for name in dict.fromkeys(needed) if name not in DEFAULT_EXTENSIONS]
     if disabled.isdisjoint(DEFAULT_EXTENSIONS):
         return ["", *(f"{EXTENSIONS_FOLDER}/{name}" for name in more)]
     left = [name for name in DEFAULT_EXTENSIONS if name not in disabled]

@@ -1,4 +1,4 @@
-"""Builds of Python: global packages. There is no build flavor but `none`. Pure."""
+"""Builds of Python: global packages of both Pythons. There is no build flavor but `none`. Pure."""
 
 from __future__ import annotations
 
@@ -9,6 +9,9 @@ from collections.abc import Iterator, Mapping
 from deployd.project.model import Json
 from deployd.runtimes.runtime import BuildStep, Runtime
 
+PYTHON2_TOOLS = ("pip==20.3.4", "setuptools==44.1.1", "wheel==0.37.1")
+"""The last ones that know it."""
+ONLY_THERE = "only images of Debian 11 have it, as those of php:7.4, python:3.9 and python:2.7 are"
 BARE_VERSION = re.compile(r"[0-9][0-9A-Za-z.!+*_-]*")
 
 
@@ -36,6 +39,34 @@ def requirement(name: str, constraint: Json) -> str:
     return f"{name}=={text}" if BARE_VERSION.fullmatch(text) else f"{name}{text}"
 
 
-PYTHON = Runtime("python", dependencies, downloads={"PIP_CACHE_DIR": "pip"})
+def dependencies_of_python2(packages: Mapping[str, Json]) -> Iterator[BuildStep]:
+    """Global packages of Python 2, which only images of Debian 11 still have, and whose pip is fetched by Python 3's.
+
+    Args:
+        packages: As of `dependencies`.
+    """
+    wanted = [shlex.quote(requirement(name, constraint)) for name, constraint in packages.items()]
+    if not wanted:
+        return
+    yield BuildStep("dependencies of Python 2", f"""\
+set -e
+if ! command -v python2 > /dev/null; then
+    echo 'there is no Python 2 in this image: {ONLY_THERE}' >&2
+    exit 1
+fi
+tools=$(mktemp -d)
+python3 -m pip download --quiet --no-deps --dest "$tools" {' '.join(PYTHON2_TOOLS)}
+pip=$(echo "$tools"/pip-*.whl)
+python2 "$pip/pip" install --user --no-warn-script-location --no-index "$tools"/*.whl
+python2 -m pip install --user --no-warn-script-location {' '.join(wanted)}
+rm -rf "$tools"
+""")
+
+
+PYTHON = Runtime("python", dependencies, downloads={
+    "PIP_CACHE_DIR": "pip", "UV_CACHE_DIR": "uv", "PIPENV_CACHE_DIR": "pipenv", "POETRY_CACHE_DIR": "poetry",
+})
+PYTHON2 = Runtime("python2", dependencies_of_python2)
+"""No type of applications, as the next one."""
 PYTHON3 = Runtime("python3", dependencies)
 """No type of applications: another word for the same packages."""

@@ -10,19 +10,28 @@ from deployd.project.model import Service
 from deployd.project.offered.services import WITHOUT_CONTAINER
 from deployd.services import rabbitmq
 from deployd.services.chrome_headless import ChromeHeadless
+from deployd.services.clickhouse import ClickHouse
 from deployd.services.family import Family
 from deployd.services.front import Front
 from deployd.services.gotenberg import Gotenberg
+from deployd.services.influxdb import InfluxDb
+from deployd.services.kafka import Kafka
 from deployd.services.mariadb import MariaDb
 from deployd.services.memcached import Memcached
 from deployd.services.mercure import Mercure
+from deployd.services.mongodb import MongoDb
+from deployd.services.oracle_mysql import OracleMySql
 from deployd.services.postgresql import PostgreSql
 from deployd.services.redis import Redis
+from deployd.services.search import Search
+from deployd.services.solr import Solr
 from deployd.services.varnish import Varnish
+from deployd.services.vault import Vault
 
 _VARNISH = Varnish()
 FAMILIES: Mapping[str, Family] = {
     "mariadb": MariaDb(),
+    "oracle-mysql": OracleMySql(),
     "postgresql": PostgreSql(),
     "redis": Redis("redis"),
     "redis-persistent": Redis("redis", persistent=True),
@@ -31,6 +40,15 @@ FAMILIES: Mapping[str, Family] = {
     "rabbitmq": rabbitmq.RabbitMq(),
     "memcached": Memcached(),
     "varnish": _VARNISH,
+    "opensearch": Search("opensearch"),
+    "elasticsearch": Search("elasticsearch"),
+    "solr": Solr(),
+    "kafka": Kafka(),
+    "clickhouse": ClickHouse(),
+    "influxdb": InfluxDb(),
+    "vault-kms": Vault(),
+    "mongodb": MongoDb(),
+    "mongodb-enterprise": MongoDb(),
     "chrome-headless": ChromeHeadless(),
     "gotenberg": Gotenberg(),
     "mercure": Mercure(),
@@ -47,6 +65,13 @@ class ServiceNotSupported(DeployError):
     """The files ask for a kind of service that deployd cannot run."""
 
     code: ClassVar[str] = "service-not-supported"
+
+
+def endpoint_port(service: Service, endpoint: str) -> int:
+    """Where one of its endpoints listens."""
+    family = family_of(service)
+    credential = family.credentials(service, lambda _: "").get(endpoint)
+    return (credential and credential.port) or family.connection.port
 
 
 def family_of(service: Service) -> Family:

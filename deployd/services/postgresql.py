@@ -31,6 +31,8 @@ ACCOUNTS = Accounts("postgresql", "main")
 CLIENT = ("psql", "--username=postgres", "--no-psqlrc", "--quiet", "--tuples-only", "--no-align",
           "--set=ON_ERROR_STOP=1", "--dbname=postgres")
 LEVELS = ("admin", "rw", "ro")
+PRELOADED = "pg_stat_statements"
+"""Counts only in a server that was started with it."""
 
 READ = "SELECT"
 WRITE = "SELECT, INSERT, UPDATE, DELETE, TRUNCATE, REFERENCES, TRIGGER"
@@ -53,6 +55,8 @@ class PostgreSql:
             "maintenance_work_mem": f"{max(16, memory_mb // 16)}MB",
             "max_connections": str(min(300, max(50, memory_mb // 4))),
         }
+        if PRELOADED in service.configured(PostgresqlConfiguration).extensions:
+            flags["shared_preload_libraries"] = PRELOADED
         return Parts(
             port=PORT,
             # While an official image prepares its data, a server answers on the socket only: not ready yet.

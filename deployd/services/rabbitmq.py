@@ -35,8 +35,11 @@ SECRET_FORMS: Mapping[str, str] = {CONF: "default_pass = {}\n"}
 
 # By a file, because rabbitmqctl 4 never sees the end of its standard input. Only hashes of passwords are in it.
 IMPORT = """\
-file=$(mktemp) && chmod 644 "$file" && cat > "$file" && rabbitmqctl --quiet import_definitions "$file"
+file=$(mktemp) && chmod 644 "$file" && cat > "$file" && rabbitmqctl --quiet import_definitions "$file" &&
+    { rabbitmqctl --quiet enable_feature_flag all || [ $? = 64 ]; }
 status=$?; rm -f "$file"; exit $status"""
+"""With all feature flags a newer version takes the data over; it refuses them without those that it needs. RabbitMQ 3.8
+has no word for all (64), and begins with them."""
 
 
 class RabbitMq:

@@ -63,7 +63,7 @@ WAIT_SECONDS = 600
 class Varnish:
     """`varnish`"""
 
-    connection = Connection("http", PORT, ports={STATS: STATS_PORT})
+    connection = Connection("http", PORT)
     folder = FOLDER
     trial = ("sh", "-c", TRY)
 
@@ -84,7 +84,10 @@ class Varnish:
         )
 
     def credentials(self, service: Service, secret: Secret) -> Mapping[str, Credential]:
-        return {endpoint.name: Credential() for endpoint in service.endpoints}
+        return {
+            endpoint.name: Credential(port=STATS_PORT if endpoint.name == STATS else None)
+            for endpoint in service.endpoints
+        }
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
         """What it leads to comes with the switch."""

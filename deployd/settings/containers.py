@@ -19,6 +19,8 @@ class BuildSettings(Frozen):
     cpus: float = Field(2.0, ge=LEAST_CPUS, le=MOST_CPUS)
     limit_seconds: int = Field(3600, ge=1, le=4000)
     """The step's own limit of 70 minutes bounds it."""
+    reuse: bool = True
+    """A build takes over what an earlier one made of the same files; false: each one begins with the commit alone."""
 
 
 def _opening(value: Any) -> Opening:

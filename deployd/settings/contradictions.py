@@ -6,6 +6,8 @@ import ipaddress
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from deployd.forges.known import FORGES
+from deployd.forges.repository import repository_of
 from deployd.settings.valid import weakness_of
 
 if TYPE_CHECKING:   # it asks here
@@ -31,6 +33,7 @@ def contradictions(settings: Settings) -> Iterator[tuple[At, str]]:
     yield from _protections(settings)
     yield from _tokens_that_are_one(settings)
     yield from _weak_secrets(settings)
+    yield from _reports_to_nobody(settings)
     yield from _state_that_does_not_last(settings)
     yield from _ports_of_two(settings)
     pool = ipaddress.IPv4Network(settings.network_pool)
@@ -125,6 +128,21 @@ def _weak_secrets(settings: Settings) -> Iterator[tuple[At, str]]:
     for at, secret in (*keys, *hooks):
         if why := weakness_of(secret.get_secret_value()):
             yield at, f"{why}; make another with: openssl rand -hex 24"
+
+
+def _reports_to_nobody(settings: Settings) -> Iterator[tuple[At, str]]:
+    for project in settings.projects.values():
+        remote = project.remote
+        if remote is None or remote.reports is None:
+            continue
+        at: At = ("projects", project.id, "remote")
+        repository = repository_of(remote.url)
+        if remote.forge is None:
+            yield (*at, "forge"), f"`reports` need to know whom to tell; name the forge: {', '.join(FORGES)}"
+        if not repository.host and remote.reports.api is None:
+            yield (*at, "reports", "api"), "the remote is a folder; name the address of the forge's API"
+        if "/" not in repository.path:
+            yield (*at, "url"), f"{remote.url} has no owner/name, by which a forge knows a repository"
 
 
 def _state_that_does_not_last(settings: Settings) -> Iterator[tuple[At, str]]:

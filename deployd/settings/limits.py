@@ -62,6 +62,10 @@ class CollectSettings(Frozen):
     """Caches of builds in projects without a push."""
     cache_mb: int = Field(10_000, ge=0, le=1000 * MOST)
     """One that is larger is emptied."""
+    kept_days: float = Field(14, ge=0, le=MOST_DAYS)
+    """What steps of builds made, since a build last took it over."""
+    kept_mb: int = Field(4_000, ge=0, le=1000 * MOST)
+    """Of that, for each project; what was used least lately goes first."""
     merged_days: float | None = Field(None, ge=0, le=MOST_DAYS)
     """Environments whose branches are merged into the default branch, and to which nobody came for so long; None: they
     stay."""

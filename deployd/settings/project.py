@@ -5,7 +5,7 @@ from __future__ import annotations
 from fnmatch import fnmatchcase
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
-from pydantic import AfterValidator, Field, SecretStr, field_validator
+from pydantic import AfterValidator, Field, PrivateAttr, SecretStr, field_validator
 
 from deployd.forges.known import FORGES
 from deployd.ids import ProjectId
@@ -19,7 +19,7 @@ from deployd.settings.limits import Shares
 from deployd.settings.mail import MailRelay
 from deployd.settings.protection import Protected, Protection
 from deployd.settings.valid import PROJECT_ID
-from deployd.settings.variables import Variable, Variables
+from deployd.settings.variables import Variable, VariableLevel, Variables
 
 if TYPE_CHECKING:
     ForgeName = str
@@ -32,8 +32,32 @@ Strategy = Literal["standard", "rolling"]
 """`standard`: visitors are held while the deploy hook runs. `rolling`: two versions can work side by side."""
 
 
+MOST_INSTANCES = 8
+"""Of an application: each has an address of its own, and so have those of the version before."""
 PauseAfter = Annotated[int, Field(ge=0, le=MOST_DAYS * 24 * 60)]
 """Minutes without a visitor, after which an environment is paused; 0: never."""
+
+
+class Reports(Frozen):
+    """What the forge is told of deployments."""
+
+    token: SecretStr
+    """Of its API; it may write commit statuses and deployments, and needs no more."""
+    statuses: bool = True
+    deployments: bool = True
+    api: str | None = None
+    """Address of the API; None: that of the remote's host."""
+
+    @field_validator("token")
+    @classmethod
+    def _token_can_be_sent(cls, value: SecretStr) -> SecretStr:
+        valid.secret(value.get_secret_value())
+        return value
+
+    @field_validator("api")
+    @classmethod
+    def _api_is_an_address(cls, value: str | None) -> str | None:
+        return valid.web_url(value) if value is not None else None
 
 
 class Remote(Frozen):
@@ -47,6 +71,8 @@ class Remote(Frozen):
     """Password for fetching over HTTPS."""
     lfs: bool = True
     """Files of Git LFS are fetched from beside it, when it is read over HTTPS."""
+    reports: Reports | None = None
+    """None: the forge is told nothing."""
 
     @field_validator("url")
     @classmethod
@@ -83,6 +109,9 @@ def _fits(branch: str, patterns: tuple[str, ...]) -> bool:
     return any(fnmatchcase(branch, pattern) for pattern in patterns)
 
 
+Instances = dict[Annotated[str, AfterValidator(valid.line)], Annotated[int, Field(ge=1, le=MOST_INSTANCES)]]
+
+
 class EnvironmentSettings(Frozen):
     """What an operator says of one branch."""
 
@@ -97,6 +126,8 @@ class EnvironmentSettings(Frozen):
     access: Access | None = None
     """None: as the project says."""
     checks: CheckSettings = CheckSettings()
+    instances: Instances = Field(default_factory=dict)
+    """{application: how often it runs here}"""
 
 
 class ProjectSettings(Frozen):
@@ -122,6 +153,8 @@ class ProjectSettings(Frozen):
     dialect: Literal["magento", "platformsh", "upsun"] | None = None
     tolerant: bool = False
     runtime_fallback: Literal["refuse", "nearest"] | None = None
+    service_fallback: Literal["upwards", "refuse"] | None = None
+    announce_asked_version: bool | None = None
     on_deploy_failure: Literal["revert", "keep"] | None = None
     snapshot_before_deploy: bool | None = None
     overtaken_builds: Literal["finish", "cancel"] | None = None
@@ -133,6 +166,10 @@ class ProjectSettings(Frozen):
     mail: MailRelay | None = None
     """None: the relay of all projects."""
     access: Access = Access()
+    instances: Instances = Field(default_factory=dict)
+    """{application: how often it runs in production}; before what the repository says."""
+    _kept_variables: tuple[VariableLevel, ...] = PrivateAttr(())
+    """What people set without the settings; of one environment, as it was at one time."""
 
     @field_validator("id")
     @classmethod
@@ -169,6 +206,27 @@ class ProjectSettings(Frozen):
     def environment_variables(self, branch: str) -> dict[str, Variable]:
         """Variables of one environment; they win over the project's."""
         return self.environments[branch].variables if branch in self.environments else {}
+
+    def with_kept_variables(self, levels: tuple[VariableLevel, ...]) -> ProjectSettings:
+        """The same, as one environment of it sees it.
+
+        Args:
+            levels: What is kept of variables of the project and of that environment, the farthest first.
+        """
+        seen = self.model_copy()
+        seen._kept_variables = levels
+        return seen
+
+    def variable_levels(self, branch: str) -> tuple[VariableLevel, ...]:
+        """All variables of project and environment, a later level wins: the project's before the environment's, what it
+        inherits before its own, and of each what is kept before what the operator wrote."""
+        kept = self._kept_variables
+        return (
+            *(level for level in kept if level.level == "project"),
+            VariableLevel("project", "settings", self.variables),
+            *(level for level in kept if level.level == "environment"),
+            VariableLevel("environment", "settings", self.environment_variables(branch), branch),
+        )
 
     def access_to(self, branch: str) -> HttpAccess:
         """Who may see the environment of a branch."""
@@ -218,6 +276,8 @@ class ProjectSettings(Frozen):
         """{key in the settings: value} of all variables that must not be read in a log."""
         levels = {"variables": self.variables} | {
             f"environments.{branch}.variables": item.variables for branch, item in self.environments.items()
+        } | {
+            f"variables of {level.of or 'the project'}": level.variables for level in self._kept_variables
         }
         return {
             f"{key}.{name}": variable.value

@@ -84,6 +84,12 @@ class Settings(Frozen):
     overtaken_builds: Literal["finish", "cancel"] = "finish"
     """What becomes of a push that is not yet in its freeze when a newer one comes to the same branch."""
     runtime_fallback: Literal["refuse", "nearest"] = "refuse"
+    service_fallback: Literal["upwards", "refuse"] = "upwards"
+    """Of services alone; with `runtime_fallback: nearest` they take the nearest, too."""
+    announce_asked_version: bool = False
+    """A MariaDB that stands in for another version says that it is the one that was asked for."""
+    official_images: bool = False
+    """Services in versions that the catalogue does not have run in their official images, from a registry."""
     build: BuildSettings = BuildSettings()
     containers: ContainerSettings = ContainerSettings()
     sizes: dict[str, Size] = Field(default_factory=dict)
@@ -166,6 +172,15 @@ class Settings(Frozen):
         """Whether another version is taken than the one that a project asks for, when the host does not have it."""
         return (project.runtime_fallback or self.runtime_fallback) == "nearest"
 
+    def service_fallback_of(self, project: ProjectSettings) -> Literal["refuse", "upwards", "nearest"]:
+        """Which version of a service may stand in for one that the host does not have."""
+        return "nearest" if self.takes_nearest(project) else project.service_fallback or self.service_fallback
+
+    def announces_asked_version(self, project: ProjectSettings) -> bool:
+        """Whether a database that stands in for another version says that it is that one."""
+        own = project.announce_asked_version
+        return self.announce_asked_version if own is None else own
+
     def shares_of(self, project: str) -> Shares:
         """What a project may take; those of the slots are numbers here."""
         known = self.projects.get(ProjectId(project))
@@ -233,6 +248,7 @@ class Settings(Frozen):
         for project in self.projects.values():
             if project.remote:
                 found += [*project.remote.webhook_secrets, *([project.remote.token] if project.remote.token else [])]
+                found += [project.remote.reports.token] if project.remote.reports else []
         relays = [self.mail, *(project.mail for project in self.projects.values() if project.mail)]
         found += [relay.password for relay in relays if relay.password]
         sensitive = [value for project in self.projects.values() for value in project.sensitive().values()]

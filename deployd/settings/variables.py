@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
-from typing import Annotated, Any
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BeforeValidator, field_validator
 
@@ -29,6 +31,28 @@ class Variable(Frozen):
         except (TypeError, ValueError):
             raise ValueError("YAML reads this as a date or the like, and JSON has none: put it into quotes") from None
         return value
+
+
+Level = Literal["project", "environment"]
+Origin = Literal["settings", "kept", "inherited"]
+
+
+@dataclass(frozen=True, slots=True)
+class VariableLevel:
+    """Variables that stand in one place. A later level wins over an earlier one, name by name."""
+
+    level: Level
+    """Of whom they are: inherited ones are the environment's."""
+    origin: Origin
+    """The operator's settings, deployd's database, or the environment `of` that this one descends from."""
+    variables: Mapping[str, Variable]
+    of: str = ""
+    """The branch, unless they are the project's."""
+
+
+def canonical_name(name: str) -> str:
+    """A name as variables of project and environment are told apart: `env:foo` and `env:FOO` are one."""
+    return f"env:{name[4:].upper()}" if name.startswith("env:") else name
 
 
 def _plain_values_are_variables(value: Any) -> Any:

@@ -16,8 +16,10 @@ import re
 import shutil
 import threading
 import uuid
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from deployd.ids import SlugKey
 from deployd.process import ProgramFailed, run
@@ -51,13 +53,18 @@ class Slug:
 class SlugStore:
     """The folder with the slugs of one daemon."""
 
-    def __init__(self, folder: Path, *, min_free_bytes: int = MIN_FREE_BYTES, processors: int | None = None) -> None:
+    def __init__(
+        self, folder: Path, *, min_free_bytes: int = MIN_FREE_BYTES, processors: int | None = None,
+        layers: bool = False,
+    ) -> None:
         """
         Args:
             min_free_bytes: With less free space nothing is packed.
             processors: How many packing may use; None: all.
+            layers: What is packed are layers of an overlay: what was removed in them and the kernel's marks are kept.
         """
         self.folder = folder
+        self._layers = layers
         self._uses = threading.Lock()
         """Held between a look and a removal: whoever was told that a slug is there finds it there."""
         self._just_packed: dict[SlugKey, tuple[int, ...]] = {}
@@ -79,17 +86,30 @@ class SlugStore:
             raise SlugMissing(f"the slug {key[:12]} is not in storage", hint="redeploy: it is built again")
         return slug
 
+    async def about(self, key: SlugKey) -> Mapping[str, Any] | None:
+        """What was written down beside a slug; None: it is not there."""
+        return await asyncio.to_thread(self._about, key)
+
+    async def last_use(self, key: SlugKey) -> float:
+        """Unix time at which it was last packed or asked for; 0: it is not there."""
+        note = self._note(key)
+        return await asyncio.to_thread(lambda: note.stat().st_mtime if note.exists() else 0.0)
+
     async def list(self) -> tuple[Slug, ...]:
         """Every slug in storage, sorted by key."""
         return await asyncio.to_thread(self._list)
 
-    async def pack(self, workspace: Path, key: SlugKey, mount_points: tuple[str, ...] = (), *, owner: int) -> Slug:
+    async def pack(
+        self, workspace: Path, key: SlugKey, mount_points: tuple[str, ...] = (), *, owner: int,
+        about: Mapping[str, Any] | None = None,
+    ) -> Slug:
         """Pack a built tree. Missing folders of mounts are made in it first; `.git` at its top is left out.
 
         A slug that is there already is taken as it is.
 
         Args:
             owner: Number of the user and group that everything in it belongs to.
+            about: What is written down beside it, as JSON; `about` gives it.
 
         Raises:
             DiskFull: There is too little room; nothing was written.
@@ -106,11 +126,13 @@ class SlugStore:
             checksum = await checksum_of(part)
             found = FILES.search(output.text)
             slug = Slug(
-                key, self._path(key), await asyncio.to_thread(_synced_size, part), int(found[1]) if found else 0,
+                key, self.path(key), await asyncio.to_thread(_synced_size, part), int(found[1]) if found else 0,
                 round(asyncio.get_running_loop().time() - began, 3), checksum,
             )
             note = part.with_suffix(".note")
-            await asyncio.to_thread(_write_synced, note, json.dumps(asdict(slug) | {"path": slug.path.name}))
+            await asyncio.to_thread(_write_synced, note, json.dumps(
+                asdict(slug) | {"path": slug.path.name, "about": about or {}},
+            ))
             slug = self._publish(part, note, slug)
             self._just_packed[key] = await asyncio.to_thread(_identity, slug.path)
             await asyncio.to_thread(_sync_folder, self.folder)
@@ -162,9 +184,9 @@ class SlugStore:
         # Without a look for duplicates: it compares files of the same size, and 30,000 of them took 20 s instead of 1.
         return (
             "mksquashfs", str(workspace), str(part), "-comp", "zstd", "-Xcompression-level", str(LEVEL),
-            "-noappend", "-no-progress", "-no-recovery", "-no-xattrs", "-no-exports", "-no-duplicates",
-            "-processors", str(self._processors),
-            "-force-uid", str(owner), "-force-gid", str(owner), "-e", ".git",
+            "-noappend", "-no-progress", "-no-recovery", "-no-exports", "-no-duplicates",
+            "-processors", str(self._processors), "-force-uid", str(owner), "-force-gid", str(owner),
+            *(("-xattrs",) if self._layers else ("-no-xattrs", "-e", ".git")),
         )
 
     def _publish(self, part: Path, note: Path, slug: Slug) -> Slug:
@@ -181,7 +203,7 @@ class SlugStore:
     def _read(self, key: SlugKey) -> Slug | None:
         try:
             values = json.loads(self._note(key).read_bytes())
-            path = self._path(key)
+            path = self.path(key)
             if path.stat().st_size != values["size_bytes"]:
                 return None
             return Slug(
@@ -190,6 +212,15 @@ class SlugStore:
         except (FileNotFoundError, ValueError, KeyError):
             return None
 
+    def _about(self, key: SlugKey) -> Mapping[str, Any] | None:
+        if self._read(key) is None:
+            return None
+        try:
+            found = json.loads(self._note(key).read_bytes()).get("about")
+        except (FileNotFoundError, ValueError):
+            return None
+        return found if isinstance(found, dict) else {}
+
     def _list(self) -> tuple[Slug, ...]:
         names = sorted(path.stem for path in self.folder.glob("*.json"))
         found = (self._read(SlugKey(name)) for name in names if KEY.fullmatch(name))
@@ -197,7 +228,7 @@ class SlugStore:
 
     def _remove(self, key: SlugKey) -> None:
         self._note(key).unlink(missing_ok=True)      # the note first: without it the slug is not there
-        self._path(key).unlink(missing_ok=True)
+        self.path(key).unlink(missing_ok=True)
 
     def _use(self, key: SlugKey) -> bool:
         with self._uses:
@@ -231,7 +262,8 @@ class SlugStore:
             hint="make room on the disk and redeploy; nothing was changed",
         )
 
-    def _path(self, key: SlugKey) -> Path:
+    def path(self, key: SlugKey) -> Path:
+        """Where a slug's file is, when it is there."""
         assert KEY.fullmatch(key), key
         return self.folder / f"{key}.squashfs"
 

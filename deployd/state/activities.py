@@ -38,6 +38,12 @@ class Trigger:
     """Rollbacks: the activity whose version is wanted again."""
     anew: bool = False
     """Everything is built, with an empty cache."""
+    app: str = ""
+    """Operations: whose it is."""
+    operation: str = ""
+    """Operations: its name."""
+    said: str = ""
+    """What is wanted, for people, where the kind alone does not say it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,13 +206,13 @@ def cancel_waiting(connection: sqlite3.Connection, activity: ActivityId, reason:
 
 def find(connection: sqlite3.Connection, activity: ActivityId) -> Activity | None:
     row = connection.execute("SELECT * FROM activities WHERE id = ?", (activity,)).fetchone()
-    return _activity(row) if row else None
+    return from_row(row) if row else None
 
 
 def open_ones(connection: sqlite3.Connection) -> list[Activity]:
     """Everything that waits or runs, oldest first."""
     rows = connection.execute("SELECT * FROM activities WHERE state IN ('pending', 'in_progress') ORDER BY id")
-    return [_activity(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 def open_lanes(connection: sqlite3.Connection) -> list[EnvironmentId]:
@@ -234,7 +240,7 @@ def waiting_behind(
         "SELECT * FROM activities WHERE project = ? AND environment = ? AND state = 'pending' AND held = 0"
         f" AND id > ? AND {IS_OPEN} ORDER BY id", (*environment, activity),
     )
-    return [_activity(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 def next_of_lane(connection: sqlite3.Connection, environment: EnvironmentId) -> Activity | None:
@@ -245,7 +251,7 @@ def next_of_lane(connection: sqlite3.Connection, environment: EnvironmentId) -> 
         " ORDER BY state = 'in_progress' DESC, json_extract(cause, '$.how') = ? DESC, id LIMIT 1",
         (*environment, BY_CHECKS),
     ).fetchone()
-    return _activity(row) if row else None
+    return from_row(row) if row else None
 
 
 def latest(
@@ -281,7 +287,7 @@ def latest(
     rows = connection.execute(
         f"SELECT * FROM activities WHERE {' AND '.join(where)} ORDER BY id DESC LIMIT ?", (*values, limit),
     )
-    return [_activity(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 def overtaken(connection: sqlite3.Connection) -> list[tuple[ActivityId, ActivityId]]:
@@ -300,7 +306,7 @@ def newest_of_each(connection: sqlite3.Connection) -> list[Activity]:
     rows = connection.execute(
         "SELECT * FROM activities WHERE id IN (SELECT max(id) FROM activities GROUP BY project, environment)",
     )
-    return [_activity(row) for row in rows]
+    return [from_row(row) for row in rows]
 
 
 def newest_of_kinds(
@@ -310,7 +316,7 @@ def newest_of_kinds(
         f"SELECT * FROM activities WHERE project = ? AND environment = ? AND kind IN ({_marks(kinds)})"
         " ORDER BY id DESC LIMIT 1", (*environment, *kinds),
     ).fetchone()
-    return _activity(row) if row else None
+    return from_row(row) if row else None
 
 
 def count_by_state(connection: sqlite3.Connection, failed_since: datetime) -> dict[str, int]:
@@ -329,7 +335,8 @@ def _marks(values: Collection[object]) -> str:
     return ", ".join("?" * len(values))
 
 
-def _activity(row: sqlite3.Row) -> Activity:
+def from_row(row: sqlite3.Row) -> Activity:
+    """One of this table."""
     return Activity(
         id=ActivityId(row["id"]), environment=EnvironmentId(row["project"], row["environment"]),
         branch=row["branch"], kind=row["kind"], table_version=row["table_version"],

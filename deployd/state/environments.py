@@ -173,6 +173,24 @@ def live_versions(connection: sqlite3.Connection) -> list[tuple[EnvironmentId, s
     return [(_id(row), row["version"]) for row in rows]
 
 
+def kept_live_versions(connection: sqlite3.Connection, project: ProjectId) -> list[str]:
+    """Versions of a project that are live, also of what is at rest: it may be started again."""
+    rows = connection.execute(
+        "SELECT version FROM versions JOIN environments ON activity = live_activity WHERE environments.project = ?",
+        (project,),
+    )
+    return [row["version"] for row in rows]
+
+
+def parents_named(connection: sqlite3.Connection, project: ProjectId) -> dict[str, str]:
+    """{branch: its parent}, where somebody named one that is there"""
+    rows = connection.execute(
+        "SELECT branch, parent FROM environments WHERE project = ?1 AND parent IN"
+        " (SELECT branch FROM environments WHERE project = ?1)", (project,),
+    )
+    return dict(rows.fetchall())
+
+
 def live_ones(connection: sqlite3.Connection) -> list[LiveEnvironment]:
     """Every environment that has something live, and that runs; without the versions, which are large."""
     return _live_and(connection, AWAKE)

@@ -324,7 +324,41 @@ CREATE TRIGGER ticket_follows_activity AFTER UPDATE OF state ON activities
 """What waits before protected environments, and who approved it. A ticket ends with its activity, in one step. And
 locks that end by themselves."""
 
+REPORTS = """
+CREATE TABLE reports (
+    activity INTEGER PRIMARY KEY,
+    told TEXT NOT NULL DEFAULT '',
+    telling TEXT NOT NULL DEFAULT '',
+    done INTEGER NOT NULL DEFAULT 0,
+    ids TEXT NOT NULL DEFAULT '{}',
+    failing_since TEXT
+);
+"""
+"""How much of an activity its forge was told."""
+
+VARIABLES = """
+CREATE TABLE variables (
+    project TEXT NOT NULL,
+    environment TEXT NOT NULL,
+    name TEXT NOT NULL,
+    since INTEGER NOT NULL,
+    until INTEGER,
+    value TEXT NOT NULL,
+    traits TEXT NOT NULL,
+    who TEXT NOT NULL,
+    created_at TEXT NOT NULL,
+    updated_at TEXT NOT NULL,
+    PRIMARY KEY (project, environment, name, since)
+) WITHOUT ROWID;
+CREATE UNIQUE INDEX variables_of_now ON variables (project, environment, name) WHERE until IS NULL;
+CREATE TABLE variable_revisions (
+    project TEXT PRIMARY KEY,
+    revision INTEGER NOT NULL
+) WITHOUT ROWID;
+"""
+"""Variables that people set, each from one revision of its project's to another: what is live sees those of its own."""
+
 MIGRATIONS: tuple[str, ...] = (
     FIRST, FAILED_BY_TIME, OPEN_OF_ENVIRONMENT, UNNEEDED, UIDS, MARKS, LOCKS, ANSWERS, PEOPLE, PERSONS,
-    RESTS, KEPT_BACK, STAYS, BAD_RELEASES, TICKETS,
+    RESTS, KEPT_BACK, STAYS, BAD_RELEASES, TICKETS, REPORTS, VARIABLES,
 )

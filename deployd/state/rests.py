@@ -17,7 +17,7 @@ Rest = Literal["", "paused", "inactive"]
 AWAKE: Rest = ""
 PAUSED: Rest = "paused"
 INACTIVE: Rest = "inactive"
-ACTIVATING = ("push", "activate", "redeploy", "rollback")
+ACTIVATING = ("push", "activate", "redeploy", "variable", "rollback")
 """Kinds of activities at whose end an inactive environment is active."""
 WAKE = "wake"
 

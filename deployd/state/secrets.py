@@ -1,4 +1,5 @@
-"""What is secret in the database: passwords of services and the entropy of projects, each sealed for its own row."""
+"""What is secret in the database: passwords of services, the entropy of projects, and values of variables, each sealed
+for its own row."""
 
 from __future__ import annotations
 
@@ -7,11 +8,13 @@ import sqlite3
 from collections.abc import Iterator
 
 from deployd.ids import EnvironmentId, ProjectId
+from deployd.state import variables
 from deployd.state.sealing import Sealer, is_sealed
 
 ENTROPY_CHARACTERS = 56   # as on the hosted platforms
 SECRET_BYTES = 24
 ENTROPY = "entropy"
+VARIABLES = "variables"
 SCRUBBED = "secrets-scrubbed"
 """Marks a database in whose free pages there is nothing of the time before its secrets were sealed."""
 
@@ -56,12 +59,12 @@ def secret_of(
 
 
 def all_secrets(connection: sqlite3.Connection, sealer: Sealer) -> list[str]:
-    """Everything secret that was made for any environment or project.
+    """Everything secret that was made for any environment or project. Of variables see `variables.sensitive_values`.
 
     Raises:
         KeyWrong: One of them cannot be opened.
     """
-    return [sealer.open(stored, *about) for _, about, stored in _rows(connection)]
+    return [sealer.open(stored, *about) for table, about, stored in _rows(connection) if table != VARIABLES]
 
 
 def secrets_named(
@@ -78,8 +81,9 @@ def secrets_named(
 
 
 def forget_secrets(connection: sqlite3.Connection, environment: EnvironmentId) -> None:
-    """The environment's data is gone too."""
+    """The environment's data is gone too, and so are its variables."""
     connection.execute("DELETE FROM secrets WHERE project = ? AND environment = ?", environment)
+    variables.remove_all(connection, *environment)
 
 
 def are_any_sealed(connection: sqlite3.Connection) -> bool:
@@ -103,6 +107,8 @@ def seal_all(connection: sqlite3.Connection, sealer: Sealer) -> int:
         sealed = sealer.seal(plain, *about)
         if table == "projects":
             connection.execute("UPDATE projects SET entropy = ? WHERE id = ?", (sealed, about[0]))
+        elif table == VARIABLES:
+            variables.put_sealed(connection, about, sealed)
         else:
             connection.execute(
                 "UPDATE secrets SET secret = ? WHERE project = ? AND environment = ? AND service = ? AND name = ?",
@@ -128,3 +134,5 @@ def _rows(connection: sqlite3.Connection) -> Iterator[tuple[str, tuple[str, ...]
         yield "projects", (row["id"], ENTROPY), row["entropy"]
     for row in connection.execute("SELECT project, environment, service, name, secret FROM secrets"):
         yield "secrets", tuple(row)[:4], row["secret"]
+    for about, stored in variables.sealed_rows(connection):
+        yield VARIABLES, about, stored

@@ -88,7 +88,7 @@ def forget_activity(connection: sqlite3.Connection, activity: ActivityId) -> Non
     ended = "(SELECT id FROM activities WHERE id = ? AND ended_at IS NOT NULL)"
     for statement in (
         f"DELETE FROM journal WHERE activity IN {ended}", f"DELETE FROM versions WHERE activity IN {ended}",
-        f"DELETE FROM bad_releases WHERE activity IN {ended}",
+        f"DELETE FROM bad_releases WHERE activity IN {ended}", f"DELETE FROM reports WHERE activity IN {ended}",
         f"DELETE FROM activities WHERE id IN {ended}",
     ):
         connection.execute(statement, (activity,))

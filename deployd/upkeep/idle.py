@@ -110,7 +110,8 @@ class Idle:
         release = await read_live(self._store, self._host.settings, key)
         if release is None:
             return False
-        webs = [await self._host.engine.container(release.container("web", app.name)) for app in release.version.apps]
+        parts = [part for app in release.version.apps for part in app.webs]
+        webs = [await self._host.engine.container(release.container("web", part)) for part in parts]
         return await self._host.engine.connections_to([seen for seen in webs if seen is not None], PORT, SOCKET) > 0
 
 

@@ -49,18 +49,19 @@ async def recreate(
                 return False
             await make_service_again(release, host, name)
             _log(release, role, name)
-    for app in in_order_of_need(config):
-        gone = [role for role in ("web", "app") if (role, app.name) in missing]
+    instances = [(app, part) for app in in_order_of_need(config) for part in release.webs(app.name)]
+    for app, part in instances:
+        gone = [role for role in ("web", "app") if (role, part) in missing]
         if not gone:
             continue
         if not await is_ours():
             return False
         if "web" in gone:
-            await ensure_gone(host, release.container("app", app.name), stop_seconds=None)
+            await ensure_gone(host, release.container("app", part), stop_seconds=None)
         image = await host.images.ensure(host.catalogue.web, lambda line: log.info("web_image", line=line))
         servers = await web_servers(release, host, image, [app])
-        await start_app(release, host, config, app, servers[app.name])
-        _log(release, " and ".join(gone), app.name)
+        await start_app(release, host, config, app, servers[part], part=part)
+        _log(release, " and ".join(gone), part)
     for app in config.applications:
         for worker in app.workers:
             if ("worker", worker_part(app.name, worker.name)) in missing:

@@ -92,7 +92,7 @@ class Repairer:
         for number, step in enumerate((
             *((partial(self._recreate, key, release, missing),) if missing else ()),
             *(partial(self._start, key, release, item) for item in containers if not item.running),
-            *(partial(self._rejoin, key, release, app.name) for app in release.version.apps),
+            *(partial(self._rejoin, key, release, part) for app in release.version.apps for part in app.webs),
         )):
             # The other containers and the routes must not suffer from it; it is shown with its environment.
             with self._boundary.contain(f"{repairing}{number}", shown=False) as tried:
@@ -151,9 +151,9 @@ class Repairer:
         log.warning("container_started_again", container=container.name, exit_status=seen.exit_status)
         return SOON_SECONDS
 
-    async def _rejoin(self, key: EnvironmentId, release: Release, app: str) -> float | None:
-        """Start an application again whose web container has been started later than it."""
-        inner = await left_behind(self._host.engine, release.names, release.home(app), app)
+    async def _rejoin(self, key: EnvironmentId, release: Release, part: str) -> float | None:
+        """Start an instance again whose web container has been started later than it."""
+        inner = await left_behind(self._host.engine, release.names, release.home(part), part)
         if inner is None:
             return None
         loop = asyncio.get_running_loop()
@@ -193,9 +193,9 @@ def _recreating(release: Release) -> str:
     return f"{release.names.network}- remaking {release.id}"
 
 
-async def left_behind(engine: Engine, names: Names, activity: ActivityId, app: str) -> ContainerSeen | None:
-    """The application's container, when it runs in a network that its web container has left; mostly None."""
-    inner, outer = [await engine.container(names.container(activity, role, app)) for role in ("app", "web")]
+async def left_behind(engine: Engine, names: Names, activity: ActivityId, part: str) -> ContainerSeen | None:
+    """An instance's own container, when it runs in a network that its web container has left; mostly None."""
+    inner, outer = [await engine.container(names.container(activity, role, part)) for role in ("app", "web")]
     if inner is None or outer is None or not (inner.running and outer.running):
         return None
     if inner.started_at is None or outer.started_at is None or inner.started_at >= outer.started_at:

@@ -145,7 +145,7 @@ class Surveyor:
 
 def missing_parts(version: Version, there: Iterable[ContainerSeen]) -> frozenset[Part]:
     """Containers that a live version must have and that somebody removed."""
-    wanted = {(role, app.name) for app in version.apps for role in ("app", "web")}
+    wanted = {(role, part) for app in version.apps for part in app.webs for role in ("app", "web")}
     wanted |= {("worker", name) for app in version.apps for name in app.workers}
     wanted |= {("service", item.name) for item in version.services if item.type.partition(":")[0] not in NO_CONTAINER}
     return frozenset(wanted - {(item.labels[ROLE], item.labels.get(PART, "")) for item in there})

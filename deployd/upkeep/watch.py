@@ -142,8 +142,8 @@ class Watch:
         for key, version in well.items():
             with self._boundary.contain(f"looking for what was left behind in {key}") as tried:
                 names = Names(self._host.settings.instance, key)
-                for app in version.apps:
-                    if await left_behind(self._host.engine, names, version.home(app.name), app.name):
+                for part in (part for app in version.apps for part in app.webs):
+                    if await left_behind(self._host.engine, names, version.home(part), part):
                         self._notice(key, group)
             if tried.failed:   # told by the closer look
                 self._boundary.succeeded(f"looking for what was left behind in {key}")

@@ -17,7 +17,7 @@ from tests.support.outcome import Outcome, write
 
 NAMES = (
     "intake", "slug", "router", "routes", "upgrade", "freeze", "mixed", "push-to-live", "unchanged", "rollback", "wake",
-    "check", "branches", "idle", "logs", "console", "ssh", "ssh-exec",
+    "check", "branches", "idle", "logs", "console", "ssh", "ssh-exec", "magento",
 )
 """Each is a module of its own, with `async def measure(say) -> Outcome`."""
 ON_DEMAND = ("freeze-long",)

@@ -17,6 +17,7 @@ from aiohttp import web
 
 from deployd.access.directory import Directory
 from deployd.access.errors import NotFound
+from deployd.access.roles import Role
 from deployd.activity.error_boundary import ErrorBoundary
 from deployd.activity.line import Line
 from deployd.activity.log import PhaseNow
@@ -55,6 +56,7 @@ from deployd.queries.host import (
 from deployd.queries.housekeeping import CollectShape, ThingShape
 from deployd.queries.journal import EntryShape
 from deployd.queries.mails import MailShape
+from deployd.queries.operations import OperationShape
 from deployd.queries.parts import (
     ApplicationShape,
     InstanceShape,
@@ -70,6 +72,7 @@ from deployd.queries.plans import PlanShape
 from deployd.queries.projects import ProjectShape
 from deployd.queries.queries import Queries
 from deployd.queries.runs import Run
+from deployd.queries.source_operations import SourceOperationShape
 from deployd.queries.ssh import SshKeyShape, SshShape
 from deployd.queries.status import StatusShape
 from deployd.queries.stays import StayShape
@@ -83,6 +86,7 @@ from deployd.upkeep.traffic import Visits
 from deployd.upkeep.traffic_history import History, Point
 from tests.doubles.store import MemoryStore
 from tests.doubles.tickets import FakeTickets
+from tests.doubles.variables import FakeVariables
 
 MAIL = "From: a@shop.test\r\nSubject: =?utf-8?q?Gr=C3=BC=C3=9Fe?=\r\n\r\nEs grüßt\r\nder Laden\r\n".encode()
 AT = "2026-05-04T10:00:00+00:00"
@@ -298,6 +302,7 @@ class FakeQueries:
     """What was to be done, planned or collected."""
     plan_lines: list[str] = field(default_factory=lambda: ["app: build (no slug yet)"])
     tickets: FakeTickets = field(default_factory=FakeTickets)
+    variables: FakeVariables = field(default_factory=FakeVariables)
 
     @cached_property
     def store(self) -> MemoryStore:
@@ -342,10 +347,20 @@ class FakeQueries:
             "mails": {"all": self.mails, "message": self.message},
             "housekeeping": {"collectable": self.collectable},
             "plans": {"of_push": self.plan},
+            "operations": {"all": self.operations}, "source_operations": {"all": self.source_operations},
         }
         people = PeopleQueries(self.directory, FixedClock().now)
         made = {noun: cast(Any, SimpleNamespace(**asked)) for noun, asked in nouns.items()}
-        return Queries(**made, people=people, tickets=cast(Any, self.tickets))
+        return Queries(
+            **made, people=people, tickets=cast(Any, self.tickets), variables=cast(Any, self.variables),
+        )
+
+    async def operations(self, project: str, environment: str) -> list[OperationShape]:
+        return [OperationShape(app="app", name="clear", role="viewer", start="bin/clear all\nbin/warm", stop="bin/stop",
+                               timeout_seconds=3600)]
+
+    async def source_operations(self, project: str, environment: str) -> list[SourceOperationShape]:
+        return [SourceOperationShape(name="update", commands={"app": "npm update"}, pushes_to="deployd", refused="")]
 
     async def status(self, *, with_environments: bool, with_names: bool) -> StatusShape:
         status = StatusShape(
@@ -564,18 +579,32 @@ class FakeCommands:
             "crons": {"run": self.run_cron},
             "locks": {"lock": self.lock, "unlock": self.unlock},
             "passes": {"make": self.make_pass},
+            "operations": {"run": self.run_operation}, "source_operations": {"run": self.run_source_operation},
             "activities": {"cancel": self.cancel, "retry_undo": self.retry_undo, "skip_undo": self.skip_undo},
             "housekeeping": {"collect": self.collect},
             "sessions": {"of": self.sessions, "end": self.end_session},
             "audit": {"noting": audited.noting, "note": audited.note}, "repeats": {"once": repeated.once},
         }
         made = {noun: cast(Any, SimpleNamespace(**done)) for noun, done in nouns.items()}
-        return Commands(**made, people=self.people, tickets=cast(Any, self.queries.tickets))
+        return Commands(
+            **made, people=self.people, tickets=cast(Any, self.queries.tickets),
+            variables=cast(Any, self.queries.variables),
+        )
 
     @cached_property
     def people(self) -> PeopleCommands:
         projects: Any = dict.fromkeys(("shop", "blog"))
         return PeopleCommands(cast(Any, self.queries.store), self.queries.directory, FixedClock(), projects)
+
+    async def run_source_operation(self, project: str, environment: str, name: str, who: str) -> ActivityShape:
+        self.asked.append(("source operation", project, environment, name, who))
+        return await self.redeploy(project, environment, who)
+
+    async def run_operation(
+        self, project: str, environment: str, name: str, app: str | None, who: str, role: Role | None,
+    ) -> ActivityShape:
+        self.asked.append(("operation", project, environment, name, app, who, role))
+        return await self.redeploy(project, environment, who)
 
     async def redeploy(self, project: str, environment: str, who: str, *, seen: int | None = None) -> ActivityShape:
         self.asked.append(("redeploy", project, environment, who, *([] if seen is None else [seen])))

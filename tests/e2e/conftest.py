@@ -19,7 +19,7 @@ from tests.support.forge import SECRET
 
 PROJECTS = ("shop", "pair", "reuse", "broken", "keys", "hooked", "local", "upkeep", "lanes", "crowd", "downgrade",
             "drained", "console", "passes", "foreground", "visited", "reloaded", "laptop", "keyed", "peopled", "inside",
-            "beside", "magento", "cached")
+            "beside", "magento", "layered", "cached", "languages", "varied")
 INCIDENT_LINES, LOG_LINES = 60, 80
 HASH_OF_X = "$6$salt$wZU8LXJfJJqoagopbB7RuK6JEotEMZ0CQDy0phpPAuLMYQFcmf6L6BdAbs/Q7w7o1qsZ9pFqFVY4yuUSWgaYt1"
 LEVELS: dict[str, Any] = {
@@ -54,6 +54,7 @@ async def daemon() -> AsyncIterator[LocalDaemon]:
         "guarded": {"environments": {"main": {"access": {"ssh": "approver"}}}},
         "data": {"snapshot_before_deploy": True}, "rolling": {"strategy": "rolling"},
         "printing": {"variables": {"env:token": {"value": "kept-from-logs", "sensitive": True}}},
+        "walled": {"environments": {"main": {"pause_after_minutes": 600}}},   # else production is never paused
         "resting": {"branches": {"store": ["wip/*"]}, "max_active": 2},
         "hooked": LEVELS, "hasty": {"overtaken_builds": "cancel"},
         "visited": {

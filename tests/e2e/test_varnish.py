@@ -105,7 +105,7 @@ async def test_varnish_leads_to_what_is_live_from_the_first_push_to_a_pause(deve
     assert (await deployd(me, "rollback", me.project, BRANCH, "--no-lock")).status == 0
     assert await me.page(BRANCH) == (200, "first on nap")
 
-    names = Names(me.daemon.instance, EnvironmentId.read(f"{me.project}/{machine_name('main')}"))
+    names = Names(me.daemon.instance, EnvironmentId.read(f"{me.project}/{machine_name(BRANCH)}"))
     for name in ("front", "memory"):
         await run("docker", "restart", "--time=10", names.service(name))
     await until_answered(me, "first on nap")

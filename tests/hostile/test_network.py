@@ -54,7 +54,7 @@ hooks:
   build: python3 attempt.py $(cat targets)
   deploy: python3 attempt.py $(cat targets)
 web: {commands: {start: python3 -m http.server $PORT}}
-workers: {idle: {commands: {start: sleep 100000}}}
+workers: {idle: {commands: {start: sleep 100000}, firewall: {outbound: [{ips: [192.0.2.77], ports: [443]}]}}}
 """
 NEIGHBOUR = "name: app\ntype: python:3.13\nweb: {commands: {start: python3 -m http.server $PORT}}\n"
 
@@ -140,9 +140,14 @@ async def test_a_container_does_not_reach_a_neighbour(field: Field, role: str) -
     assert await field.reached(role, target(field.at("a container of the neighbour"), WEB_PORT)) == set()
 
 
-@pytest.mark.parametrize("role", ROLES)
+@pytest.mark.parametrize("role", ["app", "web"])
 async def test_the_internet_stays_open(field: Field, role: str) -> None:
     assert await field.reached(role, target(PUBLIC)) == {target(PUBLIC)}
+
+
+@pytest.mark.parametrize("role", ["worker", "service"])
+async def test_a_service_and_a_worker_with_other_rules_reach_nothing_outside(field: Field, role: str) -> None:
+    assert await field.reached(role, target(PUBLIC), target(PUBLIC, kind="udp")) == set()
 
 
 async def test_builds_and_hooks_reach_the_internet(field: Field) -> None:

@@ -21,6 +21,7 @@ from deployd.process import run
 from deployd.release.paths import Places
 from deployd.release.version import ServiceVersion, Version
 from deployd.settings import Settings
+from deployd.slugs.kept import KeptResults
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
 from deployd.upkeep.collect.look import look
@@ -46,7 +47,7 @@ class Stand:
         (folder / "state").mkdir()
         host: Any = SimpleNamespace(
             settings=Settings(directory=folder, instance=self.name), engine=engine, slugs=NoSlugs(),
-            places=Places(folder / "state", folder / "run"),
+            places=Places(folder / "state", folder / "run"), kept=KeptResults(folder / "kept"),
         )
         missing: Any = None
         self._host, self.removal = host, Removal(self.store, host, missing)   # type: ignore[arg-type]

@@ -12,8 +12,10 @@ import pytest
 import pytest_asyncio
 
 from deployd.firewall.kernel_table import FirewallNotKept, KernelTable, check_rules, ensure_table_gone, is_there
+from deployd.firewall.outbound import Outbound
 from deployd.firewall.rules import FirewallRules, RouterPorts, render_rules
 from deployd.process import run
+from deployd.project.model import FirewallRule
 from deployd.public_addresses import parse_opening
 from tests.support.lan_stand import (
     METADATA,
@@ -240,3 +242,77 @@ async def test_a_host_without_nftables_is_told_how_to_get_it(monkeypatch: pytest
     assert "apt-get install nftables" in caught.value.hint
     assert await ensure_table_gone("deployd-none") is False
     assert await is_there("deployd-none") is False
+
+
+BOX = "192.168.201.2"
+OTHER = "203.0.113.77"
+EVERY_WAY_OUT = [target(PUBLIC), target(PUBLIC, 53), target(PUBLIC, kind="udp"), target(PUBLIC_IPV6)]
+
+
+def ruled(*rules: FirewallRule, **more: object) -> str:
+    return render_rules(replace(
+        RULES, sources={BOX: Outbound(rules)}, without_ipv6=("dptest0",), **more,   # type: ignore[arg-type]
+    ))
+
+
+async def test_who_has_no_rules_at_all_reaches_nothing_outside_not_even_the_router(street: Street) -> None:
+    await street.table.ensure(ruled(name_servers=(ip_address("10.99.7.7"),)))
+    own_names = target("10.99.7.7", 53, "udp")
+    assert await street.reached(*EVERY_WAY_OUT, target("192.168.201.1", 80), own_names) == {own_names}
+
+
+@pytest.mark.parametrize(("rule", "opened"), [
+    (FirewallRule(ports=(PORT,)), [target(PUBLIC)]),
+    (FirewallRule(ips=(f"{PUBLIC}/32",)), [target(PUBLIC), target(PUBLIC, 53)]),
+    (FirewallRule(ips=("0.0.0.0/0",), ports=(53,)), [target(PUBLIC, 53)]),
+    (FirewallRule(ips=(f"{OTHER}/32",)), []),
+    (FirewallRule(domains=("api.example",), ports=(53,)), [target(PUBLIC, 53)]),
+    (FirewallRule(domains=("nowhere.example",)), []),
+    (FirewallRule(domains=("private.example",)), []),
+    (FirewallRule(ips=("10.0.0.0/8", "172.16.0.0/12", "169.254.0.0/16", "192.168.201.1/32")), []),
+])
+async def test_a_rule_opens_what_it_names_and_nothing_else(
+    street: Street, rule: FirewallRule, opened: list[str],
+) -> None:
+    names = {"api.example": (ip_address(PUBLIC), ip_address(OTHER)), "private.example": (ip_address("10.99.7.7"),)}
+    await street.table.ensure(ruled(rule, names=names))
+    private = [target("10.99.7.7"), target(METADATA[0]), target("192.168.201.1")]
+    assert await street.reached(*EVERY_WAY_OUT, *private, target("192.168.201.1", 80)) == {
+        *opened, target("192.168.201.1", 80),
+    }
+
+
+async def test_what_the_operator_opened_needs_a_rule_that_names_it(street: Street) -> None:
+    openings = (parse_opening("10.99.7.7"), parse_opening(f"192.168.201.1:{PORT}"))
+    both = {target("10.99.7.7"), target("192.168.201.1")}
+    await street.table.ensure(ruled(FirewallRule(ips=("10.99.7.7/32", "192.168.201.1/32")), openings=openings))
+    assert await street.reached(*both, target("10.99.7.7", kind="udp")) == both
+    await street.table.ensure(ruled(FirewallRule(ips=(f"{OTHER}/32",)), openings=openings))
+    assert await street.reached(*both) == set()
+
+
+async def test_mails_go_through_the_mail_server_alone(street: Street) -> None:
+    async with answering(street.beyond.enter, 25):
+        await street.table.ensure(render_rules(RULES))
+        assert await street.reached(target(PUBLIC, 25)) == set()
+        await street.table.ensure(ruled(FirewallRule(ports=(25,))))
+        assert await street.reached(target(PUBLIC, 25)) == set()
+        await street.table.ensure(render_rules(replace(RULES, openings=(parse_opening(f"{PUBLIC}:25"),))))
+        assert await street.reached(target(PUBLIC, 25)) == {target(PUBLIC, 25)}
+
+
+async def test_rules_outlive_a_boot_with_the_addresses_of_their_names(street: Street) -> None:
+    names = {"api.example": (ip_address(PUBLIC),)}
+    await street.table.ensure(ruled(FirewallRule(domains=("api.example",)), names=names))
+    await street.nft("flush", "ruleset")
+    await street.nft("-f", str(street.file))
+    assert await street.reached(*EVERY_WAY_OUT) == {target(PUBLIC), target(PUBLIC, 53)}
+
+
+async def test_the_kernel_tells_rules_of_containers_as_they_were_put(street: Street) -> None:
+    some = FirewallRule(ips=("192.0.2.0/24", "192.0.2.7/32", "2a00::/16"), ports=(443, 80))
+    rules = ruled(some, FirewallRule(ports=(1,)))
+    await street.table.ensure(rules)
+    assert await street.table.ensure(rules) is False
+    await street.nft("flush", "chain", "inet", RULES.table, "by_rules")
+    assert await street.table.ensure(rules) is True

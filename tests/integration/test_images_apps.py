@@ -21,7 +21,10 @@ from deployd.project.model import (
     Runtime,
     Web,
 )
+from deployd.release.java_keystore import PEM
+from deployd.release.trust import trust_binds
 from deployd.runtimes.build_steps import build_steps
+from deployd.runtimes.java import JAVA
 from deployd.runtimes.paths import build_paths, runtime_paths
 from deployd.runtimes.php_fpm import fpm_start, render_fpm
 from deployd.runtimes.php_ini import render_php_ini, render_sized_ini
@@ -67,7 +70,15 @@ async def in_app(
 
 async def build(it: Application, volume: str, *options: str) -> str:
     script = "".join(f"(cd /app\n{step.script}\n) || exit $?\n" for step in build_steps(it))
-    return (await in_app(it, volume, script, "--tmpfs=/cache:uid=10000,gid=10000", *options, env=build_paths(it))).text
+    paths = build_paths(it, "main")
+    return (await in_app(it, volume, script, "--tmpfs=/cache:uid=10000,gid=10000", *options, env=paths)).text
+
+
+async def answer(it: Application, volume: str, start: str, *options: str) -> str:
+    """What a program says to its first visitor."""
+    script = f"{start} & curl --silent --retry 50 --retry-delay 0 --retry-connrefused --max-time 60 localhost:8888"
+    env = {**runtime_paths(it), "PORT": "8888"}
+    return (await in_app(it, volume, script, *options, env=env)).text.splitlines()[-1]
 
 
 ADDON = """
@@ -120,7 +131,7 @@ async def test_php_loads_what_is_asked_for_in_builds_and_at_run_time():
 async def test_an_extension_that_the_image_lacks_ends_the_build_and_an_agent_does_not():
     it = app("php", "8.4", runtime=Runtime((Extension("opcache"), Extension("blackfire"), Extension("swoole"))))
     async with workspace("php") as volume:
-        ended = await in_app(it, volume, build_steps(it)[0].script, env=build_paths(it), check=False)
+        ended = await in_app(it, volume, build_steps(it)[0].script, env=build_paths(it, "main"), check=False)
     assert ended.status == 1
     assert ended.text == "the extension blackfire is not in the image of php:8.4: left out"
     assert ended.stderr.decode().strip() == (
@@ -136,6 +147,83 @@ async def test_a_native_addon_is_compiled_against_the_headers_of_the_image(versi
         await in_app(it, volume, ADDON, env={})
         output = await build(it, volume, "--network=none")   # where node-gyp would look for headers
     assert output.splitlines()[-2:] == ["42", "8"]
+
+
+GO = """
+echo 'module shop' > go.mod
+cat > main.go <<'END'
+package main
+
+import ("fmt"; "net/http"; "os"; "runtime")
+
+func main() {
+    http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) { fmt.Fprint(w, runtime.Version()) })
+    http.ListenAndServe(":" + os.Getenv("PORT"), nil)
+}
+END
+"""
+
+
+async def test_a_program_in_go_is_built_and_answers():
+    it = app("golang", "1.26", build=Build("none"), hooks=Hooks(Hook("go build -o bin/shop && ls $GOCACHE | wc -l")))
+    async with workspace("golang") as volume:
+        await in_app(it, volume, GO, env={})
+        assert int((await build(it, volume)).splitlines()[-1]) > 1, "what is compiled is kept"
+        said = await answer(it, volume, "bin/shop")
+    assert said.startswith("go1.26.")
+
+
+JAVA_SHOP = """
+mkdir -p src/main/java
+cat > pom.xml <<'END'
+<project xmlns="http://maven.apache.org/POM/4.0.0">
+  <modelVersion>4.0.0</modelVersion>
+  <groupId>shop</groupId><artifactId>shop</artifactId><version>1</version>
+  <properties><maven.compiler.release>21</maven.compiler.release></properties>
+</project>
+END
+cat > src/main/java/Shop.java <<'END'
+import com.sun.net.httpserver.HttpServer;
+import java.net.InetSocketAddress;
+import java.security.KeyStore;
+import java.util.Collections;
+import javax.net.ssl.*;
+
+public class Shop {
+    public static void main(String[] arguments) throws Exception {
+        var trust = TrustManagerFactory.getInstance(TrustManagerFactory.getDefaultAlgorithm());
+        trust.init((KeyStore) null);
+        int trusted = ((X509TrustManager) trust.getTrustManagers()[0]).getAcceptedIssuers().length;
+        byte[] text = (Runtime.getRuntime().maxMemory() / 1_000_000 + " " + trusted).getBytes();
+        var server = HttpServer.create(new InetSocketAddress(Integer.parseInt(System.getenv("PORT"))), 0);
+        server.createContext("/", exchange -> {
+            exchange.sendResponseHeaders(200, text.length);
+            exchange.getResponseBody().write(text);
+            exchange.close();
+        });
+        server.start();
+    }
+}
+END
+"""
+
+
+async def test_a_program_in_java_is_built_by_maven_and_has_a_heap_and_trust_that_fit(tmp_path):
+    _, keystore = await trust_binds(tmp_path, TRUST, JAVA)
+    trusting = f"--volume={keystore.source}:{keystore.target}:ro"   # else Maven would reach nobody behind a proxy
+    it = app("java", "25", build=Build("none"), hooks=Hooks(Hook(
+        "mvn --quiet package; ls -d target/shop-1.jar $DEPLOYD_MAVEN_REPOSITORY/org/apache; ls -A ~ | grep .m2 || true",
+    )))
+    async with workspace("java") as volume:
+        await in_app(it, volume, JAVA_SHOP, env={})
+        output = await build(it, volume, trusting)
+        start = "java -cp target/shop-1.jar Shop"
+        heap, trusted = (await answer(it, volume, start, trusting, "--memory=500m")).split()
+        own, _ = (await answer(it, volume, f"{start.replace('java', 'java -Xmx64m')}", "--memory=500m")).split()
+    assert output.splitlines() == ["/cache/.deployd/maven/org/apache", "target/shop-1.jar"], "nothing in the slug"
+    assert 270 < int(heap) < 320, "60 % of its container"
+    assert int(own) < 70, "a start command's own wish goes first"
+    assert int(trusted) == len(set(PEM.findall(TRUST.read_text()))), "whom the host trusts, and nobody else"
 
 
 @pytest.mark.parametrize("version", ["8.4", "8.2"])
@@ -195,8 +283,8 @@ async def test_dependencies_flavor_hook_and_cache_of_python():
             script = "".join(f"(cd /app\n{step.script}\n) || exit $?\n" for step in build_steps(it))
             await run("docker", "run", "--rm", "--user=0", "--label", LABEL, "-v", f"{cache}:/cache",
                       await image_of("python", "3.13"), "chown", "10000:10000", "/cache")
-            one = await in_app(it, first, script, f"--volume={cache}:/cache", env=build_paths(it))
-            two = await in_app(it, second, script, f"--volume={cache}:/cache", env=build_paths(it))
+            one = await in_app(it, first, script, f"--volume={cache}:/cache", env=build_paths(it, "main"))
+            two = await in_app(it, second, script, f"--volume={cache}:/cache", env=build_paths(it, "main"))
             ran = await in_app(it, second, "yq --version", env=runtime_paths(it))
     finally:
         await run("docker", "volume", "rm", "--force", cache, check=False)

@@ -43,3 +43,19 @@ async def test_a_post_that_may_have_been_carried_out_is_never_sent_again(
         asked.clear()
         assert (await ask(stand, host, "/hang-up", method=method, body=body)).status == 502   # on a new connection
         assert len(asked) == 1
+
+
+@pytest.mark.parametrize(("method", "served"), [("GET", {200}), ("POST", {200, 502})])
+async def test_an_instance_whose_application_is_down_is_passed_over_unless_something_may_have_been_done(
+    stand: Stand, router: Router, method: str, served: set[int],
+) -> None:
+    environment, host = unique("down")
+
+    async def is_down(request: web.Request) -> web.StreamResponse:
+        return web.Response(status=502)   # as its web container says it
+
+    async with backend("well") as well, backend("down", routes={"/": is_down}) as down, asyncio.timeout(30):
+        await router.switch(routes(environment, "1", route(host, well.target, down.target)))
+        assert {(await ask(stand, host, method=method)).status for _ in range(6)} == served
+        await router.switch(routes(environment, "2", route(host, down.target)))
+        assert (await ask(stand, host, method=method)).status == 502

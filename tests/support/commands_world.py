@@ -9,22 +9,27 @@ from types import SimpleNamespace
 from typing import Any, cast
 
 from deployd.activity.journal import read_result, write_result
+from deployd.activity.masking import Masker
 from deployd.commands.activities import ActivityCommands
 from deployd.commands.descriptions import DescriptionCommands
 from deployd.commands.environments import EnvironmentCommands
 from deployd.commands.locks import LockCommands
 from deployd.commands.passes import PassCommands
 from deployd.commands.rests import RestCommands
+from deployd.commands.variables import Sealed, VariableCommands
 from deployd.deployment.kinds import KINDS
 from deployd.deployment.requests import Requests
 from deployd.ids import ActivityId, CommitId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
 from deployd.plan import KeyParts
 from deployd.queries.environments import EnvironmentQueries
+from deployd.queries.variable_effects import EffectShape
+from deployd.release.kept_variables import WhatIf
 from deployd.release.ports import Host
 from deployd.release.version import AppVersion, Version
 from deployd.settings import ProjectSettings, Settings
 from deployd.state import activities, environments
 from deployd.state.activities import NewActivity, Trigger
+from deployd.state.sealing import Sealer
 from tests.doubles.store import MemoryStore
 
 NOW = datetime(2026, 5, 4, 10, 0, tzinfo=UTC)
@@ -77,6 +82,14 @@ class World:
         self.locks = LockCommands(store, clock, known, requests)
         self.passes = PassCommands(host, known)
         self.activities = ActivityCommands(store, lanes)
+        self.now = NOW
+        self.sealer, self.masker = Sealer([bytes(32)]), Masker()
+        self.effects: tuple[EffectShape, ...] = ()
+        """Of every change of a variable."""
+        self.looked: list[WhatIf] = []
+        self.variables = VariableCommands(
+            store, host, known, requests, Sealed(self.sealer, self.masker), cast(Any, SimpleNamespace(of=self.look)),
+        )
 
     def protect(self) -> None:
         """The environment of main, which is not production then."""
@@ -84,6 +97,10 @@ class World:
             "id": "shop", "production_branch": "production",
             "environments": {"main": {"protected": {"source": "develop"}}},
         })
+
+    async def look(self, project: ProjectSettings, what_if: WhatIf) -> tuple[EffectShape, ...]:
+        self.looked.append(what_if)
+        return self.effects
 
     async def live(self, environment: EnvironmentId) -> Version | None:
         text = await self.store.read(lambda db: environments.live_version(db, environment))

@@ -50,6 +50,7 @@ class Stand:
     service: Service
     folder: Path
     """For its files."""
+    memory_mb: int = MEMORY_MB
     as_before: bool = False
     """In the shape that containers had when the password of root stood in a variable."""
     passwords: dict[str, str] = field(default_factory=dict)
@@ -95,11 +96,11 @@ class Stand:
         await family_of(self.service).provision(self.execute, self.service, self.credentials)
 
     async def start(self) -> None:
-        parts = family_of(self.service).parts(self.service, memory_mb=MEMORY_MB)
+        parts = family_of(self.service).parts(self.service, memory_mb=self.memory_mb)
         options = [
             "--name", self.name, "--label", LABEL, "--network", self.name, "--network-alias", self.service.name,
             "--read-only", "--cap-drop=ALL", "--security-opt=no-new-privileges", "--pids-limit=1024",
-            f"--memory={MEMORY_MB}m", *(f"--cap-add={name}" for name in parts.capabilities),
+            f"--memory={self.memory_mb}m", *(f"--cap-add={name}" for name in parts.capabilities),
             *(f"--tmpfs={path}:{text}" for path, text in parts.tmpfs.items()),
             *(word for name, value in parts.environment.items() for word in ("-e", f"{name}={value}")),
             *self._secret(parts), *self._front(),
@@ -112,7 +113,7 @@ class Stand:
         until = " ".join("'" + word.replace("'", "'\\''") + "'" for word in parts.health.command)
         try:
             await run("docker", "exec", self.name, "sh", "-c", f"until {until} 2>/dev/null; do sleep 0.2; done",
-                      limit_seconds=60)
+                      limit_seconds=180)
         except DeployError:
             print((await run("docker", "logs", self.name, check=False)).stderr.decode())
             raise
@@ -124,21 +125,27 @@ class Stand:
         await self.start()
 
     async def app(self, *argv: str, env: Mapping[str, str] | None = None, check: bool = True,
-                  image: tuple[str, str] = ("php", "8.4"), stdin: bytes | None = None) -> Output:
-        """Run a program in an application container on the same network."""
+                  image: tuple[str, str] = ("php", "8.4"), stdin: bytes | None = None,
+                  folder: tuple[Path, str] | None = None) -> Output:
+        """Run a program in an application container on the same network, which may see a folder of the host."""
         values = env or {}
         return await run(
             "docker", "run", "--rm", "-i", "--label", LABEL, "--network", self.name, "--read-only", "--cap-drop=ALL",
-            "--security-opt=no-new-privileges", "--tmpfs=/tmp", *(word for name in values for word in ("-e", name)),
+            "--security-opt=no-new-privileges", "--tmpfs=/tmp",
+            *(["-v", f"{folder[0]}:{folder[1]}:ro"] if folder else []),
+            *(word for name in values for word in ("-e", name)),
             await image_of(*image), *argv, env={**os.environ, **values}, check=check, stdin=stdin or b"",
         )
 
 
 @asynccontextmanager
-async def standing(wanted: Service, *, as_before: bool = False) -> AsyncIterator[Stand]:
+async def standing(
+    wanted: Service, *, as_before: bool = False, memory_mb: int = MEMORY_MB,
+) -> AsyncIterator[Stand]:
     """Started, ready, not provisioned; everything of it is gone afterwards."""
     with tempfile.TemporaryDirectory(prefix="test-services-") as folder:
-        stand = Stand(f"test-services-{wanted.kind}-{secrets.token_hex(4)}", wanted, Path(folder), as_before)
+        stand = Stand(f"test-services-{wanted.kind}-{secrets.token_hex(4)}", wanted, Path(folder), memory_mb,
+                      as_before)
         await run("docker", "network", "create", "--label", LABEL, stand.name)
         await run("docker", "volume", "create", "--label", LABEL, stand.name)
         try:

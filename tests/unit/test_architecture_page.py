@@ -62,8 +62,8 @@ def test_nobody_but_who_opens_it_may_know_docker() -> None:
 
 def test_activities_come_to_be_in_one_place() -> None:
     makers = [str(path.relative_to(PACKAGE)) for path in PACKAGE.rglob("*.py") if "NewActivity(" in path.read_text()]
-    # What takes a bad release back is asked for in the transaction in which its activity ends.
-    assert sorted(makers) == ["deployment/bad_release.py", "deployment/requests.py"]
+    # What takes a bad release back, and what an operation committed, come in the transaction in which an activity ends.
+    assert sorted(makers) == ["deployment/bad_release.py", "deployment/requests.py", "deployment/source_operation.py"]
 
 
 @pytest.mark.parametrize(("names", "rooms"), [

@@ -28,13 +28,10 @@ from tests.support.corpus import REPOSITORY
 
 WITHOUT_EFFECT = {
     # (class, field): the key of which the reader warns, or that it refuses
-    **dict.fromkeys([("Instance", "firewall"), ("Service", "firewall")], "firewall"),
-    **dict.fromkeys([("FirewallRule", name) for name in ("protocol", "ips", "domains", "ports")], "firewall"),
+    ("FirewallRule", "protocol"): "firewall",   # `tcp` is its only value
     **dict.fromkeys([("Instance", "resources"), ("Service", "resources")], "resources"),
     **dict.fromkeys([("Resources", "base_memory_mb"), ("Resources", "memory_ratio_mb")], "resources"),
     **dict.fromkeys([("Instance", "container_profile"), ("Service", "container_profile")], "container_profile"),
-    **dict.fromkeys([("Application", "operations"), ("Operation", "role")], "operations"),
-    ("Application", "source_operations"): "operations",
 }
 OF_SERVICES_THAT_CANNOT_BE_RUN = (
     model.SearchConfiguration, model.SolrConfiguration, model.SolrCore,
@@ -63,8 +60,7 @@ def test_every_field_of_the_model_is_used_or_said_to_be_without_effect() -> None
 
 
 @pytest.mark.parametrize("text", [
-    "firewall: {outbound: [{ips: [192.0.2.0/24]}]}", "resources: {base_memory: 64}", "container_profile: HIGH_CPU",
-    "operations: {x: {commands: {start: x}}}", "source: {operations: {x: {command: x}}}",
+    "resources: {base_memory: 64}", "container_profile: HIGH_CPU",
     "preflight: {enabled: true}", "disk: 512", "runtime: {xdebug: {idekey: x}}",
     "workers: {w: {commands: {start: x}, timezone: UTC}}", "runtime: {disabled_extensions: [json]}",
 ])
@@ -87,11 +83,11 @@ def test_a_runtime_that_answers_without_a_start_command_has_one_of_ours() -> Non
 
 
 def test_a_service_that_cannot_be_run_is_refused_before_the_push_is_accepted() -> None:
-    tree = DictTree({APP: PHP, SERVICES: "search:\n    type: solr:9.9\n    disk: 512\n"})
+    tree = DictTree({APP: PHP, SERVICES: "search:\n    type: elasticsearch-enterprise:9.3\n    disk: 512\n"})
     assert read_project(tree).config is not None
     (error,) = read_project(tree, runnable=RUNNABLE).errors
     assert (error.code, str(error.place)) == ("not-supported", f"{SERVICES}:2:5")
-    assert "`solr`" in error.what
+    assert "`elasticsearch-enterprise`" in error.what
     assert "`mariadb`" in error.hint
 
 
@@ -122,9 +118,9 @@ def test_the_web_server_sees_temporary_mounts_and_a_worker_has_its_own(tmp_path:
         return InstanceParts(
             names=Names("deployd", EnvironmentId.read("shop/main")), activity=ActivityId(1), app=app,
             instance=app.web.instance,
-            instance_name=name, image="image", slug=tmp_path, uid=2_000_000, mounts=(tmp_path / name / "0",),
+            part=name, image="image", slug=tmp_path, uid=2_000_000, mounts=(tmp_path / name / "0",),
             identity=tmp_path, sockets=tmp_path, configuration=tmp_path / name / "config", scripts=tmp_path,
-            environment={}, links={}, hosts={}, trust=None, size=Size(memory_mb=128, cpus=1),
+            environment={}, links={}, hosts={}, trust=(), size=Size(memory_mb=128, cpus=1),
         )
 
     (bind,) = mount_binds(parts("app"))

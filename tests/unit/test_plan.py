@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+import pytest
+
 from deployd.ids import SlugKey
 from deployd.plan import NOTHING_LIVE, KeyParts, Live, LiveApp, LiveService, WantedApp, WantedService, make_plan
 
@@ -63,6 +65,28 @@ def test_an_upgrade_is_done_in_place_and_a_downgrade_is_refused() -> None:
     assert "cannot go back from mariadb:11.8 to mariadb:10.11" in down.refusals[0]
 
 
+@pytest.mark.parametrize(("before", "after", "said"), [
+    ("postgresql:15", "postgresql:17", "pg_dump … | psql …"),
+    ("postgresql:9.6", "postgresql:9.5", "cannot go back"),
+    ("rabbitmq:3.10", "rabbitmq:4.0", "its makers want rabbitmq:3.11 to run on them in between"),
+    ("oracle-mysql:8.0", "oracle-mysql:9.7", "its makers want oracle-mysql:8.4 to run"),
+    ("mongodb:4.0", "mongodb:4.4", "its makers want mongodb:4.2 to run"),
+    ("influxdb:1.8", "influxdb:2.7", "another major version does not read them"),
+    ("elasticsearch:7.10", "elasticsearch:8.5", "index anew"),
+    ("redis-persistent:8.0", "redis:8.0", "cannot change from redis-persistent:8.0 to redis:8.0"),
+    ("valkey-persistent:9.1", "valkey-persistent:8.1", "cannot go back"),
+    ("mariadb:10.5", "mariadb:11.8", None), ("postgresql:17", "postgresql:17", None),
+    ("rabbitmq:3.8", "rabbitmq:3.10", None), ("rabbitmq:4.0", "rabbitmq:4.3", None),
+    ("oracle-mysql:8.4", "oracle-mysql:9.7", None),
+    ("redis-persistent:6.0", "redis-persistent:8.0", None), ("clickhouse:24.3", "clickhouse:26.3", None),
+    ("redis:8.0", "redis:7.0", None), ("redis:7.0", "redis-persistent:7.0", None),   # only in memory
+])
+def test_data_go_as_far_as_the_makers_of_a_service_say(before: str, after: str, said: str | None) -> None:
+    live = replace(LIVE, services={"db": replace(LIVE.services["db"], type=before)})
+    refusals = make_plan([APP], [replace(DB, type=after, digest="e")], ROUTES, live).refusals
+    assert not refusals if said is None else said in refusals[0]
+
+
 def test_what_has_no_data_of_its_version_may_go_back() -> None:
     before = {"front": LiveService("varnish:7.7", "d"), "files": LiveService("network-storage:2.0", "d")}
     wanted = [WantedService("front", "varnish:7.1", "e"), WantedService("files", "network-storage:1.0", "e")]
@@ -116,3 +140,14 @@ def test_how_long_a_service_took_makes_no_other_version_of_it() -> None:
 def test_what_is_to_be_built_anew_says_so() -> None:
     (planned,) = make_plan([replace(APP, slug_exists=False, anew=True)], [DB], ROUTES, LIVE).apps
     assert (planned.action, planned.why) == ("build", "asked for, with an empty cache")
+
+
+def test_another_number_of_instances_is_said_and_builds_nothing() -> None:
+    app = WantedApp("app", SlugKey("a" * 64), PARTS, True, "r", instances=3)
+    live = Live({"app": LiveApp(app.slug, PARTS, "r")}, {})
+    plan = make_plan((app,), (), (), live)
+    assert plan.instances == ("app: 3 instances, 1 before",)
+    assert [item.action for item in plan.apps] == ["reuse"]
+    assert not plan.run_deploy_hook
+    assert make_plan((replace(app, instances=1),), (), (), live).instances == ()
+    assert make_plan((app,), (), (), NOTHING_LIVE).instances == ("app: 3 instances",)

@@ -410,7 +410,7 @@ async def collected(
 
     break_it(world)
     settings = desk.collector._host.settings
-    host = SimpleNamespace(settings=settings, places=desk.places, slugs=desk.slugs, engine=desk.engine)
+    host = SimpleNamespace(settings=settings, places=desk.places, slugs=desk.slugs, engine=desk.engine, kept=desk.kept)
     collector = Collector(store, host, LoopClock(), MISSING, pack, boundary=boundary)  # type: ignore[arg-type]
     going = [item.thing.key for item in (await collector.collect("ada")).going]
     store.close()

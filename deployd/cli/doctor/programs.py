@@ -13,6 +13,7 @@ from deployd.ids import SlugKey
 from deployd.process import run
 from deployd.settings import Settings
 from deployd.slugs.archive import SlugStore
+from deployd.slugs.layers import why_no_layers
 from deployd.slugs.mount import ensure_mounted, ensure_unmounted
 
 OLDEST_GIT = (2, 30)
@@ -67,6 +68,9 @@ async def _try_slug(folder: Path) -> Finding:
         await ensure_unmounted(mounted)
     if read != TRIAL_TEXT:
         return wrong("slugs", "a mounted slug does not hold what was packed", "look at the disk and the kernel's log")
+    if why := await why_no_layers(folder / "layers"):
+        return doubt("slugs", f"builds take over nothing of earlier ones: overlayfs cannot be mounted ({why})",
+                     "have `state` on a disk that is no overlay itself, and the kernel's overlay module")
     return well("slugs", "packed, mounted and read one")
 
 

@@ -9,6 +9,7 @@ from deployd.catalogue import Catalogue, load_catalogue
 from deployd.cli.doctor.finding import Finding, doubt, well
 from deployd.environment.variables import doubtful_variables
 from deployd.errors import DeployError
+from deployd.project.offered.services import versions_offered
 from deployd.settings import Settings, load_settings
 
 OTHERS = 0o077
@@ -37,7 +38,8 @@ def look_at_production(settings: Settings) -> list[Finding]:
 
 def look_at_catalogue(settings: Settings) -> tuple[Catalogue | None, list[Finding]]:
     try:
-        catalogue = load_catalogue(settings.catalogue_path)
+        official = versions_offered() if settings.official_images else None
+        catalogue = load_catalogue(settings.catalogue_path, official=official)
     except DeployError as error:
         return None, [Finding.of("catalogue", error)]
     runtimes = sum(map(len, catalogue.runtimes.values()))

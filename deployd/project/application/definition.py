@@ -8,19 +8,22 @@ from dataclasses import replace
 from deployd.project.application.build import read_build, read_dependencies, read_hooks
 from deployd.project.application.crons import read_crons
 from deployd.project.application.find import Definition
+from deployd.project.application.installs import with_installs
 from deployd.project.application.instance import INSTANCE_KEYS
 from deployd.project.application.magento_recipe import with_recipe
 from deployd.project.application.operations import read_operations, read_preflight, read_source_operations
 from deployd.project.application.runtime import read_runtime
-from deployd.project.application.stack import read_kind
+from deployd.project.application.stack import Kind, read_kind
 from deployd.project.application.web import read_web
 from deployd.project.application.workers import read_workers
 from deployd.project.container.names import check_name
 from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.findings.spelling import shown
-from deployd.project.model.application import Application
+from deployd.project.model.application import Application, Runtime
+from deployd.project.model.json import Json
 from deployd.project.model.place import Place
+from deployd.project.offered.runtimes import runtime_type
 from deployd.project.relationship_targets import Targets
 from deployd.project.tree.files import Files
 from deployd.project.tree.tree import inside
@@ -39,7 +42,7 @@ APPLICATION = Table(
         Key(
             "stack",
             "list or mapping",
-            "of `type: composable:…`: one runtime alone is read as that `type`, several or packages are **refused**",
+            "of `type: composable:…`: its first runtime is read as that `type`",
         ),
         *INSTANCE_KEYS,
         Key("source", "mapping", "where the code is"),
@@ -53,9 +56,8 @@ APPLICATION = Table(
         Key(
             "operations",
             "mapping",
-            "commands on demand in the running container cannot be started yet",
-            treatment="warned",
-            hint="run the command by a cron or a hook",
+            "commands that people run on demand in the running container",
+            "`{}`",
         ),
         Key(
             "preflight",
@@ -92,9 +94,8 @@ SOURCE = Table(
         Key(
             "operations",
             "mapping",
-            "source operations are not run",
-            treatment="warned",
-            hint="run the command yourself and push the result",
+            "commands that change the code: what they commit is pushed",
+            "`{}`",
         ),
     ),
     noun="`source`",
@@ -118,18 +119,35 @@ def read_application(definition: Definition, fields: Fields, files: Files, targe
         build=read_build(
             fields, runtime, lambda: _names_in(files, root), composed=kind is not None and kind.composed,
         ),
-        dependencies=read_dependencies(fields),
+        dependencies=_dependencies(fields, kind),
         hooks=read_hooks(fields),
-        runtime=read_runtime((kind and kind.settings) or fields.get("runtime"), runtime, version),
+        runtime=_runtime(fields, kind),
         crons=read_crons(fields),
         source_operations=read_source_operations(fields.fields("source", SOURCE)),
         operations=read_operations(fields),
         preflight=read_preflight(fields),
+        stack=kind.stack if kind else None,
         place=definition.name.place if definition.name else fields.place,
         type_place=type_field.place if (type_field := fields.get("type")) else fields.place,
         places=_places(fields),
     )
-    return with_recipe(application, files) if name and kind else None
+    return with_installs(with_recipe(application, files), files) if name and kind else None
+
+
+def _dependencies(fields: Fields, kind: Kind | None) -> Mapping[str, Mapping[str, Json]]:
+    """With what stands in for packages of a stack; what the file says itself goes before it."""
+    written, beside = read_dependencies(fields), kind.dependencies if kind else {}
+    return {
+        language: {**beside.get(language, {}), **written.get(language, {})}
+        for language in dict.fromkeys([*beside, *written])
+    }
+
+
+def _runtime(fields: Fields, kind: Kind | None) -> Runtime:
+    name, version = (kind.runtime, kind.version) if kind else ("", "")
+    runtime = read_runtime((kind and kind.settings) or fields.get("runtime"), name, version)
+    extensions = kind.extensions if kind and runtime_type(name).extensions else ()
+    return replace(runtime, extensions=(*runtime.extensions, *extensions))
 
 
 def _names_in(files: Files, root: str) -> frozenset[str]:

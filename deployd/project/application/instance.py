@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from deployd.project.application.mounts import read_mounts
 from deployd.project.application.relationships import read_relationships
 from deployd.project.application.variables import read_variables
-from deployd.project.container.firewall import read_firewall
+from deployd.project.container.firewall import FIREWALL_KEY, read_firewall
 from deployd.project.container.resources import (
     DISK,
     DISK_HINT,
-    FILTER,
     MOST_DISK_MB,
     PROFILE_KEY,
     RESOURCES_KEY,
@@ -47,7 +46,7 @@ INSTANCE_KEYS = (
     Key("mounts", "mapping", "folders that stay writable", "`{}`"),
     Key("timezone", "name of the TZ database", "the time by which crons are scheduled", "`UTC`"),
     Key("variables", "mapping of mappings", "by prefix: `env`, `php` and others", "`{}`"),
-    Key("firewall", "mapping: `outbound`", "outbound traffic is not filtered yet", treatment="warned", hint=FILTER),
+    FIREWALL_KEY,
     Key("additional_hosts", "mapping of host name to IP address", "lines of the container's hosts file", "`{}`"),
 )
 _HOST = re.compile(r"[A-Za-z0-9_]([A-Za-z0-9_.-]{0,251}[A-Za-z0-9_])?", re.ASCII)

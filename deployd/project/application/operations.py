@@ -1,4 +1,4 @@
-"""`operations`, `source.operations`, `preflight`: read, not acted upon yet (configuration format 4.16). Pure."""
+"""`operations`, `source.operations`, `preflight` (configuration format 4.16). Pure."""
 
 from __future__ import annotations
 
@@ -8,22 +8,23 @@ from deployd.project.fields.keys import Key, Table
 from deployd.project.model.application import Operation, Preflight
 
 SOURCE_OPERATION = Table(
-    "source.operations.<name>", (Key("command", "shell command", treatment="noted"),), noun="a source operation"
+    "source.operations.<name>", (Key("command", "shell command", "runs in a clone of the branch", "required"),),
+    noun="a source operation",
 )
 OPERATION = Table(
     "operations.<name>",
     (
-        Key("commands", "mapping", default="required", treatment="noted"),
-        Key("role", "`viewer`, `contributor` or `admin`", default="`contributor`", treatment="noted"),
-        Key("timeout", "integer, seconds", treatment="noted"),
+        Key("commands", "mapping", "what it runs", "required"),
+        Key("role", "`viewer`, `contributor` or `admin`", "the least role that runs it", "`contributor`"),
+        Key("timeout", "integer, seconds", "after which it is ended, a day at most", "3600"),
     ),
     noun="an operation",
 )
 OPERATION_COMMANDS = Table(
     "operations.<name>.commands",
     (
-        Key("start", "shell command", default="required", treatment="noted"),
-        Key("stop", "shell command", treatment="noted"),
+        Key("start", "shell command", "runs in the application's container", "required"),
+        Key("stop", "shell command", "runs when it is cancelled or overran; else it gets SIGTERM"),
     ),
     noun="`commands` of an operation",
 )

@@ -1,25 +1,38 @@
-"""`stack` of a composable image: one runtime alone is read as that `type`; what only Nix has is refused by name. Pure.
+"""`stack` of a composable image: its first runtime is read as the `type`, and the rest as what stands in for it. Pure.
 
-A hosted platform builds such an image from Nix packages. deployd has one image for each runtime, so that several of
-them in one container, or packages beside them, cannot be had; a runtime alone is the same program in another wrapping.
+A hosted platform builds such an image from Nix packages. deployd has one image for each runtime; what else a stack asks
+for comes out of that image or by npm, pip and gem (`offered/nix.py`), and what comes from neither is refused by name.
 """
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.fields.types import read_type
 from deployd.project.findings.spelling import listed, shown
+from deployd.project.model.application import Extension, Stack
+from deployd.project.model.json import Json, nothing
+from deployd.project.offered.nix import BESIDE, IN_THE_IMAGE, mapped
 from deployd.project.offered.runtimes import COMPOSABLE, EXAMPLE, VERSIONS
 from deployd.project.yaml.nodes import ListNode, MapNode, ScalarNode
+
+VERSION = re.compile(r"[0-9]+(\.[0-9]+)?")
 
 STACK = Table(
     "stack",
     (
-        Key("runtimes", "list of `name@version`, or of it with its settings", "one, which is read as that `type`"),
-        Key("packages", "list of names", "packages of Nix are **refused**", "`[]`"),
+        Key(
+            "runtimes", "list of `name@version`, or of it with its settings",
+            "the first is read as that `type`; beside it `nodejs`, `golang` and `bun`, and `php`, `python`, `ruby` and"
+            " `perl` in the version that the image has; others are **refused**",
+        ),
+        Key(
+            "packages", "list of names", "what the image has, or npm, pip or gem bring; others are **refused**", "`[]`",
+        ),
     ),
     noun="`stack`",
 )
@@ -42,6 +55,12 @@ class Kind:
     settings: Field | None = None
     """Of the runtime, where they stand in a stack."""
     composed: bool = False
+    """It is a composable image."""
+    stack: Stack | None = None
+    """With what it asks for beside the runtime; None: nothing."""
+    dependencies: Mapping[str, Mapping[str, Json]] = field(default_factory=nothing)
+    """What a stack asks for beside the runtime: {language: {package: constraint}}"""
+    extensions: tuple[Extension, ...] = ()
 
 
 def read_kind(fields: Fields) -> Kind | None:
@@ -73,23 +92,50 @@ def _of_stack(field: Field) -> Kind | None:
     if stack is None:
         return None
     names = [name for name, _, _ in stack.runtimes]
-    if len(names) == 1 and not stack.packages:
-        name, at, settings = stack.runtimes[0]
-        text = name.replace("@", ":")
-        node = ScalarNode(at.node.file, at.node.line, at.node.column, len(name), text, text)
-        found = read_type(Field(node, at.key, at.findings), VERSIONS, "no-such-runtime", "runtime")
-        return found and Kind(*found, settings, composed=True)
-    what = (
-        f"the packages {listed(map(shown, stack.packages), 'and')} are Nix's, which deployd does not have"
-        if stack.packages
-        else f"{listed(map(shown, names), 'and')} cannot be in one container" if names
-        else "it names no runtime"
-    )
-    kept = names[0].replace("@", ":") if names else EXAMPLE
+    if not names:
+        kept = EXAMPLE.replace(":", "@")
+        field.wrong_name("not-supported", "`stack` cannot be honoured: it names no runtime",
+                         f'name one: `stack: {{runtimes: ["{kept}"]}}`')
+        return None
+    name, at, settings = stack.runtimes[0]
+    text = name.replace("@", ":")
+    node = ScalarNode(at.node.file, at.node.line, at.node.column, len(name), text, text)
+    found = read_type(Field(node, at.key, at.findings), VERSIONS, "no-such-runtime", "runtime")
+    beside = _beside(field, stack)
+    if found is None or beside is None:
+        return None
+    dependencies, extensions = beside
+    more = Stack(tuple(names), tuple(stack.packages)) if names[1:] or stack.packages else None
+    return Kind(*found, settings, True, more, dependencies, extensions)
+
+
+def _beside(field: Field, stack: Asked) -> tuple[dict[str, dict[str, Json]], tuple[Extension, ...]] | None:
+    """What stands in for all but the first runtime; None with a finding of what nothing stands in for."""
+    dependencies: dict[str, dict[str, Json]] = {}
+    extensions: list[Extension] = []
+    without: list[str] = []
+    for name, _, _ in stack.runtimes[1:]:
+        runtime, _, version = name.partition("@")
+        if runtime in BESIDE and VERSION.fullmatch(version):
+            language, package, constraint = BESIDE[runtime]
+            dependencies.setdefault(language, {})[package] = constraint.format(version)
+        elif runtime not in IN_THE_IMAGE or not VERSION.fullmatch(version):
+            without.append(name)
+    for name in stack.packages:
+        found = mapped(name)
+        if found is None:
+            without.append(name)
+        elif found.extension:
+            extensions.append(Extension(found.extension))
+        elif found.language:
+            dependencies.setdefault(found.language, {})[found.package] = "*"
+    if not without:
+        return dependencies, tuple(extensions)
     field.wrong_name(
-        "not-supported", f"`stack` cannot be honoured: {what}",
-        f"keep one runtime, as in `type: {shown(kept)}`, and install the other tools under `dependencies` or in the"
-        " build hook",
+        "not-supported",
+        f"`stack` cannot be honoured: nothing stands in for {listed(map(shown, without), 'and')}, which is Nix's",
+        "take it out, and install such tools under `dependencies` or in the build hook; an application of its own can"
+        " have another runtime",
     )
     return None
 

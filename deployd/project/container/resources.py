@@ -14,7 +14,7 @@ _LARGER = "write `size: L`, or ask the operator for larger `sizes`"
 SIZE_KEY = Key(
     "size",
     "`AUTO`, `XS`, `S`, `M`, `L`, `XL`, `2XL` or `4XL`",
-    "memory and CPUs as the operator's `sizes` say",
+    "memory and CPUs as the operator's `sizes` say; with `AUTO` what its kind needs, if that is more",
     "`AUTO`",
 )
 RESOURCES_KEY = Key("resources", "mapping", "memory and CPUs come from `size`", treatment="warned", hint=_LARGER)
@@ -23,7 +23,6 @@ DISK = "Docker's volumes have no quota and share the disk of the host"
 DISK_HINT = "nothing to change here: leave room on the host"
 ACCESS = "who may do what is said by deployd's tokens and keys"
 ACCESS_HINT = "remove it, or keep it for another host"
-FILTER = "filter on the host, if it matters"
 RESOURCES = Table(
     "resources",
     (

@@ -42,6 +42,7 @@ from deployd.project.model.project import ImageAsked, ProjectConfig, ReadResult
 from deployd.project.model.routes import Hsts, PathRedirect, RouteCache, RouteTemplate, RouteTls
 from deployd.project.model.service import Endpoint, Service
 from deployd.project.model.service_configuration import (
+    ClickhouseConfiguration,
     MercureConfiguration,
     MysqlConfiguration,
     MysqlProperties,
@@ -69,6 +70,7 @@ __all__ = [
     "Build",
     "BuildCache",
     "Checks",
+    "ClickhouseConfiguration",
     "Commands",
     "Cron",
     "Dialect",

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 from deployd.project.model.container import FirewallRule, Relationship, Resources
+from deployd.project.model.installs import Install
 from deployd.project.model.json import Json, nothing
 from deployd.project.model.magento import Magento
 from deployd.project.model.place import NOWHERE, Place
@@ -186,6 +187,8 @@ class Application:
     stack: Stack | None = None
     magento: Magento | None = None
     """It is built and deployed by deployd's own recipe for Magento; None: by its hooks alone."""
+    installs: tuple[Install, ...] = ()
+    """What it installs by lock files, in the order in which that is done."""
     place: Place = NOWHERE
     type_place: Place = NOWHERE
     places: Mapping[str, Place] = field(default_factory=nothing)

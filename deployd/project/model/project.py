@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from deployd.project.model.application import Application
@@ -39,6 +40,8 @@ class ProjectConfig:
     """Paths of every configuration file that was read, included ones too."""
     checks: Checks = field(default_factory=Checks)
     """What a release of it has to pass."""
+    instances: Mapping[str, int] = field(default_factory=dict)
+    """{application: how often it runs in production}, of those that say so."""
 
     def configuration_paths(self) -> frozenset[str]:
         """Files and folders that are configuration and not code: editing a cron must not rebuild.

@@ -115,7 +115,15 @@ class MercureConfiguration:
     cors_origins: tuple[str, ...] = ()
 
 
+@dataclass(frozen=True, slots=True)
+class ClickhouseConfiguration:
+    """`clickhouse`"""
+
+    ports: Mapping[str, int] = field(default_factory=nothing)
+    """{endpoint: where it comes in}, of those that say so"""
+
+
 ServiceConfiguration = (
     MysqlConfiguration | PostgresqlConfiguration | RedisConfiguration | SearchConfiguration | SolrConfiguration
-    | VarnishConfiguration | VaultConfiguration | MercureConfiguration
+    | VarnishConfiguration | VaultConfiguration | MercureConfiguration | ClickhouseConfiguration
 )

@@ -73,5 +73,9 @@ class RuntimeType:
     """Variables with its name as their prefix (`php:memory_limit`) are settings of its ini file."""
     runs_magento: bool = False
     """A Magento may be its application, which deployd has a recipe for."""
+    runs_older: bool = False
+    """Its makers promise that a newer version builds and runs what was written for an older one."""
+    least_memory_mb: int = 0
+    """What an application needs that names no size; 0: any does."""
     old_endpoint: str = ""
     """What routes called the endpoint `http` of its applications once."""

@@ -24,6 +24,8 @@ class ServiceType:
     """Else it is a folder on the host, for mounts."""
     asks_applications: bool = False
     """It stands before applications, which its `relationships` name."""
+    majors_differ: bool = False
+    """Clients of one major version do not work with the next one."""
     private_endpoints: tuple[str, ...] = ()
     """No route may lead to them."""
 
@@ -32,8 +34,12 @@ def _type(endpoints: str, disk: int | None, supported: str, retired: str = "", m
     return ServiceType(tuple(endpoints.split()), disk, versions(supported, retired), means)
 
 
-def _http(endpoints: str, disk: int | None, supported: str, retired: str = "") -> ServiceType:
-    return ServiceType(tuple(endpoints.split()), disk, versions(supported, retired), speaks_http=True)
+def _http(
+    endpoints: str, disk: int | None, supported: str, retired: str = "", majors_differ: bool = False,
+) -> ServiceType:
+    return ServiceType(
+        tuple(endpoints.split()), disk, versions(supported, retired), speaks_http=True, majors_differ=majors_differ,
+    )
 
 
 _MARIADB = ("11.4 11.8 12.3", "5.5 10.0 10.1 10.2 10.3 10.4 10.5 10.6 10.11 11 11.0 11.2 11.3")
@@ -51,16 +57,20 @@ SERVICE_TYPES: dict[str, ServiceType] = {
     "valkey-persistent": _type("valkey", 128, *_VALKEY),
     "memcached": _type("memcached", None, "1.6", "1.4 1.5"),
     "elasticsearch": _http(
-        "elasticsearch", 256, "7.10", "0.90 1.4 1.7 2.4 5.2 5.4 5.6 6.5 6.8 7.2 7.5 7.6 7.7 7.9 7.12 7.17 8.5"
+        "elasticsearch", 256, "7.10", "0.90 1.4 1.7 2.4 5.2 5.4 5.6 6.5 6.8 7.2 7.5 7.6 7.7 7.9 7.12 7.17 8.5",
+        majors_differ=True,
     ),
-    "elasticsearch-enterprise": _http("elasticsearch", 512, "8.19 9.3", "7.17 8.5"),
+    "elasticsearch-enterprise": _http("elasticsearch", 512, "8.19 9.3", "7.17 8.5", majors_differ=True),
     "opensearch": _http("opensearch", 256, "3", "1 1.1 1.2 1.3 2 2.0 2.5"),
-    "solr": _http("solr", 256, "9.1 9.2 9.4 9.6 9.9 10.0", "3.6 4.1 4.10 6.3 6.6 7.6 7.7 8.0 8.4 8.6 8.11 9.0 9.7"),
+    "solr": _http(
+        "solr", 256, "9.1 9.2 9.4 9.6 9.9 10.0", "3.6 4.1 4.10 6.3 6.6 7.6 7.7 8.0 8.4 8.6 8.11 9.0 9.7",
+        majors_differ=True,
+    ),
     "rabbitmq": _type("rabbitmq", 256, "4.3", "3.5 3.6 3.7 3.8 3.9 3.10 3.11 3.12 3.13 4.0 4.1"),
     "mongodb": _type("mongodb", 512, "4.0", "3.0 3.2 3.4 3.6"),
     "mongodb-enterprise": _type("mongodb", 512, "7.0", "4.0 4.2 4.4 5.0 6.0"),
     "kafka": _type("kafka", 512, "3.6 3.7 4.1 4.3", "2.1 2.2 2.3 2.4 2.5 2.6 2.7 3.2 3.4"),
-    "influxdb": _http("influxdb", 128, "2.3 2.7 3", "1.2 1.3 1.7 1.8 2.0 2.1 2.2"),
+    "influxdb": _http("influxdb", 128, "2.3 2.7 3", "1.2 1.3 1.7 1.8 2.0 2.1 2.2", majors_differ=True),
     "varnish": ServiceType(
         ("http", "http+stats"), None, versions("6.0 7.7 9.0", "5.1 5.2 5.6 6.3 6.4 6.5 7.1 7.2 7.3 7.6"),
         speaks_http=True, asks_applications=True, private_endpoints=("http+stats",),
@@ -70,6 +80,11 @@ SERVICE_TYPES: dict[str, ServiceType] = {
     "chrome-headless": _http("http", None, "113 120 156", "73 80 81 83 84 86 91 95"),
     "gotenberg": _http("http gotenberg", None, "8", "8.25"),
     "mercure": _http("mercure", 256, "0", "0.21"),
-    "clickhouse": _http("clickhouse", 512, "25.8 26.3", "23.8 24.3 25.3"),
+    "clickhouse": _http("clickhouse clickhouse-http", 512, "25.8 26.3", "23.8 24.3 25.3"),
 }
 WITHOUT_CONTAINER = frozenset(name for name, known in SERVICE_TYPES.items() if not known.has_container)
+
+
+def versions_offered() -> dict[str, tuple[str, ...]]:
+    """{kind of service: every version that the hosted platforms ever offered}"""
+    return {kind: known.versions.all for kind, known in SERVICE_TYPES.items()}

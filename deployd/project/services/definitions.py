@@ -5,14 +5,13 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
-from deployd.project.container.firewall import read_firewall
+from deployd.project.container.firewall import FIREWALL_OF_SERVICES_KEY, read_firewall
 from deployd.project.container.names import check_name
 from deployd.project.container.resources import (
     ACCESS,
     ACCESS_HINT,
     DISK,
     DISK_HINT,
-    FILTER,
     MOST_DISK_MB,
     PROFILE_KEY,
     RESOURCES_KEY,
@@ -40,7 +39,7 @@ SERVICE = Table(
         Key("configuration", "mapping", "by type", "`{}`"),
         Key("relationships", "mapping to `application:endpoint`", "Varnish and its like: what stands behind", "`{}`"),
         Key("access", "mapping", ACCESS, treatment="warned", hint=ACCESS_HINT),
-        Key("firewall", "mapping", "outbound traffic is not filtered yet", treatment="warned", hint=FILTER),
+        FIREWALL_OF_SERVICES_KEY,
         RESOURCES_KEY,
         PROFILE_KEY,
     ),

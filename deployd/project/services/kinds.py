@@ -13,12 +13,23 @@ from deployd.project.fields.fields import Fields
 from deployd.project.findings.spelling import shown
 from deployd.project.model.service import Endpoint
 from deployd.project.offered.services import SERVICE_TYPES
-from deployd.project.services import mercure, mysql, postgresql, rabbitmq, redis, search, solr, varnish, vault
+from deployd.project.services import (
+    clickhouse,
+    mercure,
+    mysql,
+    postgresql,
+    rabbitmq,
+    redis,
+    search,
+    solr,
+    varnish,
+    vault,
+)
 from deployd.project.services.kind import Found, Kind
 
 KINDS: Mapping[str, Kind] = {
     "mariadb": mysql.KIND,
-    "oracle-mysql": mysql.KIND,
+    "oracle-mysql": mysql.ORACLE,
     "postgresql": postgresql.KIND,
     "redis": redis.KIND,
     "redis-persistent": redis.KIND,
@@ -32,6 +43,7 @@ KINDS: Mapping[str, Kind] = {
     "varnish": varnish.KIND,
     "vault-kms": vault.KIND,
     "mercure": mercure.KIND,
+    "clickhouse": clickhouse.KIND,
 }
 
 

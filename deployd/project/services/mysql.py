@@ -56,6 +56,7 @@ PROPERTIES = Table(
     ),
     noun="`properties` of mysql",
 )
+OF_MARIADB = ("optimizer_use_condition_selectivity", "wsrep_sync_wait")
 LEVELS = ("ro", "rw", "admin", "replication", "replication-admin")
 _LIMITS = {
     "max_allowed_packet": (1, 100),
@@ -94,4 +95,15 @@ def _properties(fields: Fields | None) -> MysqlProperties:
     return replace(BY_DEFAULT, **given)
 
 
+def read_oracle(fields: Fields | None, service: Fields) -> Found:
+    """Of MySQL as Oracle releases it, which lacks some settings of MariaDB."""
+    properties = fields.fields("properties", PROPERTIES) if fields and fields.get("properties") else None
+    for name in OF_MARIADB:
+        field = properties.get(name) if properties else None
+        if field is not None:
+            field.warn_name("not-honoured", f"`{name}` has no effect: it is a setting of MariaDB", "remove it")
+    return read(fields, service)
+
+
 KIND = Kind(read, CONFIGURATION, (ENDPOINT, PROPERTIES))
+ORACLE = Kind(read_oracle, CONFIGURATION, (ENDPOINT, PROPERTIES))

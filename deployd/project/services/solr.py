@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from deployd.project.fields.fields import Fields
+import re
+
+from deployd.project.fields.fields import Field, Fields
 from deployd.project.fields.keys import Key, Table
 from deployd.project.findings.spelling import shown
 from deployd.project.model.service import Endpoint
@@ -29,6 +31,8 @@ ENDPOINT = Table(
     noun="an endpoint of solr",
 )
 BY_DEFAULT = "collection1"
+_NAME = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]{0,126}", re.ASCII)
+"""As Solr allows it; it is also the name of a folder."""
 
 
 def read(fields: Fields | None, service: Fields) -> Found:
@@ -45,15 +49,26 @@ def read(fields: Fields | None, service: Fields) -> Found:
 def _configuration(fields: Fields) -> SolrConfiguration:
     cores = {}
     for name, entry in fields.entries("cores"):
+        _check_name(name, entry, "core")
         core = entry.fields(CORE) if not entry.is_null() else None
         cores[name] = SolrCore(core.text("conf_dir"), core.text("core_properties")) if core else SolrCore()
-    sets = [(name, entry.json()) for name, entry in fields.entries("configsets")]
+    sets = []
+    for name, entry in fields.entries("configsets"):
+        _check_name(name, entry, "configset")
+        sets.append((name, entry.json()))
     return SolrConfiguration(
         cores=cores,
         core_config=fields.text("core_config"),
         configsets={name: archive for name, archive in sets if isinstance(archive, str)},
         modules=fields.texts("modules"),
     )
+
+
+def _check_name(name: str, entry: Field, what: str) -> None:
+    if not _NAME.fullmatch(name):
+        entry.wrong_name(
+            "bad-name", f"`{shown(name)}` cannot be the name of a {what}", "use letters, digits, `_`, `.` and `-`"
+        )
 
 
 def _endpoints(fields: Fields, cores: tuple[str, ...]) -> tuple[Endpoint, ...]:

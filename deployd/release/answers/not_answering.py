@@ -12,6 +12,7 @@ from deployd.errors import DeployError
 from deployd.project.model import Application
 from deployd.release.applications.environment_file import environment_error
 from deployd.release.applications.needed import wanted_socket
+from deployd.release.applications.sizes import size_of
 from deployd.release.applications.start_records import Starts
 from deployd.release.applications.web_server import WEB_PORT
 from deployd.release.container_removal import where_it_is_kept
@@ -83,17 +84,17 @@ class Silence:
     """Before."""
 
 
-async def not_answering(release: Release, host: Host, app: Application, met: Silence) -> DeployError:
-    """The error of an application that does not answer."""
+async def not_answering(release: Release, host: Host, app: Application, part: str, met: Silence) -> DeployError:
+    """The error of an application that does not answer, in one of its instances."""
     starts = met.starts
-    web, container = (release.container(role, app.name) for role in ("web", "app"))
+    web, container = (release.container(role, part) for role in ("web", "app"))
     own, front = await host.engine.container(container), await host.engine.container(web)
     lines = await host.engine.last_lines(container, LINES)
     if (starts is None or not starts.runs) and (failed := environment_error(
         lines, app.root, f"the start command of {app.name}",
     )):
         return failed
-    megabytes = host.settings.size(app.web.instance.size).memory_mb
+    megabytes = size_of(host.settings, app, app.web.instance).memory_mb
     full = await memory_full(host, container, 0, megabytes) or (
         f"; its memory ({megabytes} MB) was full, most likely" if KILLED_LINE in lines else ""
     )

@@ -37,6 +37,6 @@ async def wait_until_answered(before: Release | None, host: Host, tell: Tell) ->
 
 
 async def _web_servers(before: Release, host: Host) -> list[ContainerSeen]:
-    webs = [before.container("web", app.name) for app in before.version.apps]
+    webs = [before.container("web", part) for app in before.version.apps for part in app.webs]
     found = [await host.engine.container(web) for web in webs]
     return [seen for seen in found if seen is not None]

@@ -18,6 +18,7 @@ from deployd.release.answers.steadiness import ENDED_IN_VAIN, Steadiness
 from deployd.release.applications.needed import is_needed, scripts_of, wanted_socket
 from deployd.release.applications.start_records import Starts, read_starts
 from deployd.release.applications.web_server import WEB_PORT
+from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
 
@@ -30,6 +31,19 @@ ASK_SECONDS = 10.0
 
 
 async def wait_until_answering(release: Release, host: Host, app: Application, limit_seconds: float) -> None:
+    """Wait until each instance of an application answers; the first that does not is the error.
+
+    Raises:
+        As `wait_until_instance_answers`.
+    """
+    await in_parallel(
+        wait_until_instance_answers(release, host, app, part, limit_seconds) for part in release.webs(app.name)
+    )
+
+
+async def wait_until_instance_answers(
+    release: Release, host: Host, app: Application, part: str, limit_seconds: float,
+) -> None:
     """Wait until the application answers GET / with anything but a gateway error, several times, and its start command
     runs meanwhile.
 
@@ -41,7 +55,7 @@ async def wait_until_answering(release: Release, host: Host, app: Application, l
     loop = asyncio.get_running_loop()
     began, pause = loop.time(), PAUSE_SECONDS
     async with aiohttp.ClientSession() as session:
-        probe = _Probe(release, host, app, session, began)
+        probe = _Probe(release, host, app, part, session, began)
         try:
             async with asyncio.timeout(limit_seconds):
                 while not await probe.is_enough():
@@ -54,19 +68,20 @@ async def wait_until_answering(release: Release, host: Host, app: Application, l
         except TimeoutError:
             pass
     seconds, has_answered = loop.time() - began, probe.steady.has_answered
-    what = f"{app.name} answered, and did not go on to do so" if has_answered else (
-        f"{app.name} does not answer" + (f" after {seconds:.0f} s" if seconds >= 1 else "")
+    what = f"{part} answered, and did not go on to do so" if has_answered else (
+        f"{part} does not answer" + (f" after {seconds:.0f} s" if seconds >= 1 else "")
     )
-    raise await not_answering(release, host, app, Silence(what, probe.seen, probe.starts, has_answered))
+    raise await not_answering(release, host, app, part, Silence(what, probe.seen, probe.starts, has_answered))
 
 
 @dataclass
 class _Probe:
-    """Looks at one application until they are enough. Once all is well, only the kernel is asked."""
+    """Looks at one instance of an application until they are enough. Once all is well, only the kernel is asked."""
 
     release: Release
     host: Host
     app: Application
+    part: str
     session: aiohttp.ClientSession
     asked_engine_at: float
     steady: Steadiness = field(default_factory=Steadiness)
@@ -87,7 +102,7 @@ class _Probe:
             self.address = self.own = None
         elif not is_needed(self.app):
             return True   # nothing but files
-        scripts = scripts_of(self.release, self.host, self.app.name)
+        scripts = scripts_of(self.release, self.host, self.part)
         self.starts = await asyncio.to_thread(read_starts, scripts) if is_needed(self.app) else None
         answered = not self.seen and await self._is_up()
         return self.steady.look(
@@ -107,7 +122,7 @@ class _Probe:
         return own is not None and own.restarts >= ENDED_IN_VAIN
 
     def _name(self, role: str) -> str:
-        return self.release.container(role, self.app.name)
+        return self.release.container(role, self.part)
 
     async def _find_address(self) -> str | None:
         web = await self.host.engine.container(self._name("web"))

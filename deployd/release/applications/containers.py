@@ -11,14 +11,14 @@ Nothing here touches an engine or the disk; `start.py` does, with what it finds 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
-from deployd.engine.names import Names
+from deployd.engine.names import OUTBOUND, Names
 from deployd.engine.script import SCRIPTS_FOLDER
 from deployd.engine.specs import Bind, ContainerSpec, Network, NetworkMode, NetworkOf
-from deployd.engine.trust import STORE
 from deployd.environment.platform import APP_FOLDER
+from deployd.firewall.outbound import Outbound, encode_outbound
 from deployd.ids import ActivityId
 from deployd.project.model import Application, Instance
 from deployd.release.data.volumes import ordered
@@ -41,8 +41,8 @@ class InstanceParts:
     activity: ActivityId
     app: Application
     instance: Instance
-    instance_name: str
-    """`shop`, or `shop--mailer` for a worker."""
+    part: str
+    """`shop`, `shop.2` for its second instance, or `shop--mailer` for a worker."""
     image: str
     slug: Path
     """Where the slug is mounted on the host."""
@@ -65,7 +65,7 @@ class InstanceParts:
     links: Mapping[str, str]
     hosts: Mapping[str, str]
     """{name: address} of its hosts file."""
-    trust: Path | None
+    trust: tuple[Bind, ...]
     """What it trusts over TLS in place of what its image does."""
     size: Size
 
@@ -80,6 +80,11 @@ class InstanceParts:
         return f"uid={self.uid},gid={self.uid}"
 
 
+def outbound_label(instance: Instance) -> Mapping[str, str]:
+    """On the container whose network an instance lives in; none where everything is allowed."""
+    return {} if instance.firewall is None else {OUTBOUND: encode_outbound(Outbound(instance.firewall))}
+
+
 def mount_binds(parts: InstanceParts) -> tuple[Bind, ...]:
     """The read-write folders of an instance, in the order in which they may be mounted."""
     pairs = zip(parts.mounts, ordered(parts.instance), strict=True)
@@ -91,14 +96,15 @@ def app_container(parts: InstanceParts) -> ContainerSpec:
 
     Not the other way round: an application that dies and comes back finds the network where it was.
     """
-    web = parts.names.container(parts.activity, "web", parts.app.name)
+    web = parts.names.container(parts.activity, "web", parts.part)
     socket = Bind(str(parts.sockets), RUN_FOLDER)
-    return _instance_container(parts, "app", parts.app.name, NetworkOf(web), (socket,))
+    return _instance_container(parts, "app", parts.part, NetworkOf(web), (socket,))
 
 
 def worker_container(parts: InstanceParts) -> ContainerSpec:
     network = Network(parts.names.network, links=parts.links, hosts=parts.hosts)
-    return _instance_container(parts, "worker", parts.instance_name, network, ())
+    spec = _instance_container(parts, "worker", parts.part, network, ())
+    return replace(spec, labels={**spec.labels, **outbound_label(parts.instance)})
 
 
 def _instance_container(
@@ -120,7 +126,7 @@ def _instance_container(
             Bind(str(parts.configuration / "run-config.json"), "/run/config.json", read_only=True),
             Bind(str(parts.scripts), SCRIPTS_FOLDER),
             *identity_binds(parts.identity),
-            *([Bind(str(parts.trust), str(STORE), read_only=True)] if parts.trust else []),
+            *parts.trust,
             *more,
             *mount_binds(parts),
         ),
@@ -140,15 +146,17 @@ def _instance_container(
 def web_container(parts: InstanceParts, image: str, configuration: Path, address: str) -> ContainerSpec:
     """nginx in front of the application: same slug, same mounts (read-only), same socket, and the network of both."""
     mounts = tuple(Bind(bind.source, bind.target, read_only=True) for bind in mount_binds(parts))
+    # The first is that of all instances: a relationship leads to it, and so to whichever of them runs.
+    aliases = tuple(dict.fromkeys(parts.names.alias(parts.activity, name) for name in (parts.app.name, parts.part)))
     return ContainerSpec(
-        name=parts.names.container(parts.activity, "web", parts.app.name),
+        name=parts.names.container(parts.activity, "web", parts.part),
         image=image,
-        labels=parts.names.labels("web", parts.app.name, parts.activity),
+        labels={**parts.names.labels("web", parts.part, parts.activity), **outbound_label(parts.instance)},
         entrypoint=(),
         command=("nginx", "-e", "stderr", "-c", f"{CONFIG_FOLDER}/nginx.conf", "-g", "daemon off;"),
         user=parts.user,
         network=Network(
-            parts.names.network, address, aliases=(parts.names.alias(parts.activity, parts.app.name),),
+            parts.names.network, address, aliases=aliases,
             links=parts.links, hosts=parts.hosts,
         ),
         binds=(

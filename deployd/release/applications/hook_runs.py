@@ -19,6 +19,7 @@ from deployd.project.model import Application, Hook
 from deployd.release.answers.not_running import REFUSED, why_not_running
 from deployd.release.applications.environment_file import environment_error
 from deployd.release.applications.needed import scripts_of
+from deployd.release.applications.sizes import size_of
 from deployd.release.applications.start_script import hook_script
 from deployd.release.images_missing import instead_of
 from deployd.release.out_of_memory import hint_memory, memory_full
@@ -86,7 +87,7 @@ async def run_hook(
     if status != 0:
         if failed := environment_error(recent, app.root, who):
             raise HookFailed(failed.what, where=failed.where, evidence=failed.evidence, hint=failed.hint)
-        full = await memory_full(host, container, status, host.settings.size(app.web.instance.size).memory_mb)
+        full = await memory_full(host, container, status, size_of(host.settings, app, app.web.instance).memory_mb)
         hint = "make what failed repeatable, or undo it by hand, and push again"
         raise HookFailed(
             f"{who} ended with exit code {status} after {seconds:.0f} s{full}{instead_of(host.catalogue, app)}",

@@ -30,6 +30,7 @@ from deployd.project.model import Application, Instance, ProjectConfig, Relation
 from deployd.release.applications.containers import InstanceParts
 from deployd.release.applications.kernel_limits import refuse_too_large
 from deployd.release.applications.own_hosts import own_hosts
+from deployd.release.applications.sizes import size_of
 from deployd.release.applications.start_records import lay_out_starts
 from deployd.release.applications.start_script import start_script
 from deployd.release.applications.web_server import WEB_PORT
@@ -41,10 +42,10 @@ from deployd.release.identity import ensure_identity
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.services.containers import credentials_of
-from deployd.release.trust import VARIABLES, ensure_trust
+from deployd.release.trust import VARIABLES, ensure_trust, trust_binds
 from deployd.runtimes.known import runtime_of
 from deployd.runtimes.paths import runtime_paths
-from deployd.services.families import family_of
+from deployd.services.families import endpoint_port, family_of
 
 TO_APPLICATIONS = Connection("http", WEB_PORT)
 
@@ -61,17 +62,24 @@ class Described:
 
 
 async def describe_instance(
-    release: Release, host: Host, config: ProjectConfig, app: Application, instance: Instance, instance_name: str,
+    release: Release, host: Host, config: ProjectConfig, app: Application, instance: Instance, part: str,
 ) -> Described:
-    """Everything that an instance's container is put together from. Changes nothing that it sees."""
+    """Everything that an instance's container is put together from. Changes nothing that it sees.
+
+    Args:
+        part: `shop`, `shop.2`, or `shop--mailer`.
+    """
+    mounts_of = app.name if instance is app.web.instance else part   # all instances of an application share them
     version = release.version.app(app.name)
     assert version is not None, app.name
     project, environment = release.project.id, release.environment
-    variables = variables_of(app, instance, release.project, release.branch, building=False)
+    settings = await host.facts.with_variables(release.project, release.branch, release.version.variables)
+    variables = variables_of(app, instance, settings, release.branch, building=False)
     about = About(
         project, await host.facts.entropy(project), environment.name, release.branch, release.type, version.tree,
     )
     gateway = await host.facts.gateway(environment)
+    runtime = runtime_of(app)
     trust = await ensure_trust(host.settings)
     routes = routes_of(host.settings, release.project, environment, release.branch, config)
     around = Surroundings(
@@ -82,32 +90,31 @@ async def describe_instance(
         app, about, variables, commands=instance.commands, around=around, of_services=config.dialect.service_variables,
     )
     merged = merged_environment({**_trusted(trust), **runtime_paths(app)}, values)
-    refuse_too_large(instance_name, merged, app.place)
-    home = release.home(instance_name)
-    folder = host.places.instance(environment, home, instance_name)
+    refuse_too_large(part, merged, app.place)
+    home = release.home(part)
+    folder = host.places.instance(environment, home, part)
     parts = InstanceParts(
-        names=release.names, activity=home, app=app, instance=instance, instance_name=instance_name,
+        names=release.names, activity=home, app=app, instance=instance, part=part,
         image=version.image_id,
         uid=release.version.uid,
-        mounts=await asyncio.to_thread(mount_places, release, host, instance, instance_name),
+        mounts=await asyncio.to_thread(mount_places, release, host, instance, mounts_of),
         slug=host.slugs.place(version.slug),
         identity=folder / IDENTITY,
         configuration=folder / "config",
         scripts=folder / "scripts",
         sockets=folder / "sockets",
         hosts={**own_hosts(routes.routes, host.settings.router.address, gateway), **instance.additional_hosts},
-        trust=trust,
+        trust=await trust_binds(host.settings.state, trust, runtime),
         environment=merged,
         links=links_of(release, config, instance.relationships),
-        size=host.settings.size(instance.size),
+        size=size_of(host.settings, app, instance),
     )
     files = {"run-config.json": json.dumps(run_config_json(
         app, memory_mb=parts.size.memory_mb, cpus=parts.size.cpus, around=around,
     ))}
-    runtime = runtime_of(app)
     files.update(runtime.files(app, variables.ini.get(runtime.name, {}), parts.size.memory_mb, parts.size.cpus))
     default = runtime.start(app) if runtime.start is not None and instance is app.web.instance else None
-    hook_comes = instance is app.web.instance and app.hooks.deploy and release.awaits_hook
+    hook_comes = part == app.name and app.hooks.deploy and release.awaits_hook
     hook_ended = f"{SCRIPTS_FOLDER}/deploy/status" if hook_comes else None
     seen = digest({**files, "start": start_script(instance.commands, default)})
     return Described(parts, {**files, "start": start_script(instance.commands, default, hook_ended=hook_ended)}, seen)
@@ -119,7 +126,8 @@ async def lay_out(release: Release, host: Host, described: Described) -> None:
     folder = parts.configuration.parent
     version = release.version.app(parts.app.name)
     assert version is not None, parts.app.name
-    await stage_mounts(release, host, parts.instance, parts.instance_name)
+    is_web = parts.instance is parts.app.web.instance
+    await stage_mounts(release, host, parts.instance, parts.app.name if is_web else parts.part)
     await host.slugs.ensure_mounted(version.slug)   # after the mounts: who sees its slug sees them too
     await ensure_identity(folder, parts.uid)
     await _own_folder(folder, parts.sockets.name, parts.uid)
@@ -139,17 +147,26 @@ def links_of(
     release: Release, config: ProjectConfig, relationships: tuple[Relationship, ...],
 ) -> dict[str, str]:
     """{`database.internal`: container}: names that only this instance sees, so that two apps may use one name twice."""
-    return {
-        f"{item.name}.internal": release.container("web", item.target)
-        if config.application(item.target) else release.names.service(item.target)
-        for item in relationships
-    }
+    return {f"{item.name}.internal": _found_as(release, config, item) for item in relationships}
+
+
+def _found_as(release: Release, config: ProjectConfig, item: Relationship) -> str:
+    """Of several instances the name that all of them answer to: who asks for it gets those that run, in turns."""
+    if config.application(item.target) is not None and len(release.webs(item.target)) > 1:
+        return release.names.alias(release.home(item.target), item.target)
+    return _container_of(release, config, item)
+
+
+def _container_of(release: Release, config: ProjectConfig, item: Relationship) -> str:
+    if config.application(item.target) is not None:
+        return release.container("web", item.target)
+    return release.names.service(item.target)
 
 
 def port_of(config: ProjectConfig, item: Relationship) -> int:
     """Where the target of a relationship listens."""
     service = config.service(item.target)
-    return TO_APPLICATIONS.port if service is None else family_of(service).connection.port_of(item.endpoint)
+    return TO_APPLICATIONS.port if service is None else endpoint_port(service, item.endpoint)
 
 
 async def related(
@@ -160,7 +177,7 @@ async def related(
 
 
 async def _related(release: Release, host: Host, config: ProjectConfig, item: Relationship) -> Related:
-    container = links_of(release, config, (item,))[f"{item.name}.internal"]
+    container = _container_of(release, config, item)
     seen = await host.engine.container(container)
     ip = await _address_of(release, host, seen, item.target)
     address = Address(container, ip, cluster=f"{release.project.id}-{release.environment.name}")

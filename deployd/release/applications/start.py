@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from deployd.engine.names import DIGEST, with_digest
-from deployd.engine.specs import ContainerSpec, RunAs
+from deployd.engine.specs import ContainerSpec, Network, RunAs
 from deployd.environment.platform import APP_FOLDER
 from deployd.errors import DeployError
 from deployd.project.model import Application, Instance, ProjectConfig, Worker
@@ -43,11 +43,6 @@ class PostStartFailed(DeployError):
 POST_START_SECONDS = 300
 
 
-def web_name(release: Release, app: Application) -> str:
-    """The name of an application's web container."""
-    return release.container("web", app.name)
-
-
 @dataclass(frozen=True, slots=True)
 class WebServer:
     """What the web container of an application has of its own."""
@@ -59,7 +54,7 @@ class WebServer:
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """What the two containers of an application are made of."""
+    """What the two containers of an instance are made of."""
 
     described: Described
     web: ContainerSpec
@@ -69,12 +64,16 @@ class Made:
 
 
 async def made_of(
-    release: Release, host: Host, config: ProjectConfig, app: Application, server: WebServer,
+    release: Release, host: Host, config: ProjectConfig, app: Application, server: WebServer, part: str,
 ) -> Made:
-    """Changes nothing. The label DIGEST of both containers stands for all that they see and can be told apart by."""
-    described = await describe_instance(release, host, config, app, app.web.instance, app.name)
-    home = release.home(app.name)
-    folder = host.places.version(release.environment, home) / f"{app.name}-web"
+    """Changes nothing. The label DIGEST of both containers stands for all that they see and can be told apart by.
+
+    Args:
+        part: Which instance of the application: `shop`, `shop.2`.
+    """
+    described = await describe_instance(release, host, config, app, app.web.instance, part)
+    home = release.home(part)
+    folder = host.places.version(release.environment, home) / f"{part}-web"
     files = web_server_files(app, trusted=host.settings.network_pool)
     web = web_container(described.parts, server.image, folder, server.address)
     own = app_container(described.parts)
@@ -85,27 +84,30 @@ async def made_of(
 
 async def start_app(
     release: Release, host: Host, config: ProjectConfig, app: Application, server: WebServer, *,
-    only_make: bool = False,
+    part: str = "", only_make: bool = False,
 ) -> tuple[str, str]:
-    """Mount the slug of an application and start its web and app containers. Gives their names.
+    """Mount the slug of an application and start the web and app containers of one instance. Gives their names.
 
     Args:
+        part: Which instance; none: the first one.
         only_make: The app container is made and not started.
 
     Raises:
         WebServerEnded: Its nginx ended at once.
         PostStartFailed: Its `post_start` did.
     """
-    made = await made_of(release, host, config, app, server)
+    part = part or app.name
+    made = await made_of(release, host, config, app, server, part)
     web, own = made.web, made.own
     await lay_out(release, host, made.described)
     await write_files(made.web_folder, made.web_files)
     await in_parallel(host.engine.create(spec) for spec in (web, own))
+    await host.walls.admit((web,))
     await host.engine.ensure_container(web)
     if only_make:
         return web.name, own.name
     await _start_beside(release, host, app, web, own)
-    await _run_post_start(host, app, app.web.instance, app.name, own, str(app.web.place))
+    await _run_post_start(host, app, app.web.instance, part, own, str(app.web.place))
     return web.name, own.name
 
 
@@ -123,6 +125,7 @@ async def start_worker(
     described = await describe_instance(release, host, config, app, worker.instance, part)
     spec = worker_container(described.parts)
     spec = replace(spec, labels=with_digest(spec.labels, digest([described.seen, container_text(spec)])))
+    spec = await _with_address(release, host, worker.instance, spec)
     if release.home(part) != release.id:
         there = await host.engine.container(spec.name)
         if there is not None and there.labels.get(DIGEST) != spec.labels[DIGEST]:
@@ -130,9 +133,19 @@ async def start_worker(
         elif there is not None and there.running:
             return spec.name
     await lay_out(release, host, described)
+    await host.engine.create(spec)
+    await host.walls.admit((spec,))
     await host.engine.ensure_container(spec)
     await _run_post_start(host, app, worker.instance, part, spec, str(worker.place))
     return spec.name
+
+
+async def _with_address(release: Release, host: Host, instance: Instance, spec: ContainerSpec) -> ContainerSpec:
+    """A worker with rules of its own is known by its address; others get theirs from the engine."""
+    if instance.firewall is None or not isinstance(spec.network, Network):
+        return spec
+    address = (await fixed_addresses(release, host, [spec.name]))[spec.name]
+    return replace(spec, network=replace(spec.network, address=address))
 
 
 async def _start_beside(
@@ -182,10 +195,10 @@ async def _run_post_start(
 async def web_servers(
     release: Release, host: Host, image: str, apps: Iterable[Application],
 ) -> dict[str, WebServer]:
-    """{application: its web server} of all that are made side by side."""
-    containers = {app.name: web_name(release, app) for app in apps}
+    """{part: its web server} of all instances that are made side by side."""
+    containers = {part: release.container("web", part) for app in apps for part in release.webs(app.name)}
     addresses = await fixed_addresses(release, host, list(containers.values()))
-    return {app: WebServer(image, addresses[container]) for app, container in containers.items()}
+    return {part: WebServer(image, addresses[container]) for part, container in containers.items()}
 
 
 def in_order_of_need(config: ProjectConfig) -> list[Application]:

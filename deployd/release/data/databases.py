@@ -17,6 +17,7 @@ from deployd.release.images_missing import NO_CONTAINER
 from deployd.release.parallel import in_parallel
 from deployd.release.ports import Host
 from deployd.release.release import Release
+from deployd.release.services.sizes import service_size
 from deployd.services.families import family_of
 from deployd.services.family import READY_MARK, Parts
 from deployd.units import MEGABYTE
@@ -44,7 +45,7 @@ async def databases_before(release: Release, host: Host) -> tuple[Database, ...]
     for service in (await read_config(release, host)).services:
         if service.kind in NO_CONTAINER:
             continue
-        parts = family_of(service).parts(service, memory_mb=host.settings.size(service.size).memory_mb)
+        parts = family_of(service).parts(service, memory_mb=service_size(host.settings, service).memory_mb)
         made_now = names.labels("volume", service.name, made_by=release.id)
         if parts.crash_safe and parts.volume_path and not await host.engine.volumes(made_now):
             found.append(Database(

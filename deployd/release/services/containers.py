@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
-from deployd.engine.names import with_digest
+from collections.abc import Mapping
+
+from deployd.engine.names import OUTBOUND, PUBLIC, with_digest
 from deployd.engine.specs import Bind, ContainerSpec, Network
 from deployd.environment.relationships import Credential
+from deployd.firewall.outbound import Outbound, encode_outbound
 from deployd.project.model import Service
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.services.fronts import folder_bind
+from deployd.release.services.parts import parts_of
 from deployd.release.services.secrets import ROOT, ensure_secret_files, secret_file
+from deployd.release.services.sizes import service_size
 from deployd.release.version import ServiceVersion
 from deployd.services.families import family_of
 from deployd.services.family import SECRET_FILE
 from deployd.units import MEGABYTE
+
+FETCH_PAGES = frozenset({"chrome-headless", "gotenberg"})
+"""Kinds of services that open pages for applications, wherever these are."""
 
 
 async def service_container(
@@ -21,9 +29,9 @@ async def service_container(
 ) -> ContainerSpec:
     """The specification of a service's container, and the files of its own that it sees. It has no activity: it
     outlives them."""
-    size = host.settings.size(service.size)
+    size = service_size(host.settings, service)
     names = release.names
-    parts = family_of(service).parts(service, memory_mb=size.memory_mb)
+    parts = parts_of(host.settings, release.project, service, version.type.partition(":")[2])
     whose = (release.environment, service.name)
     run_folder = host.places.run
     if parts.secret_files:
@@ -36,7 +44,7 @@ async def service_container(
     return ContainerSpec(
         name=names.service(service.name),
         image=version.image_id,
-        labels=with_digest(names.labels("service", service.name), version.digest),
+        labels=with_digest({**names.labels("service", service.name), **outbound_label(service)}, version.digest),
         command=parts.command,
         environment={**parts.environment, **dict.fromkeys(parts.secret_environment, SECRET_FILE)},
         network=Network(names.network, address, (service.name,)),
@@ -51,6 +59,13 @@ async def service_container(
         restart="unless-stopped",
         stop_seconds=60,
     )
+
+
+def outbound_label(service: Service) -> Mapping[str, str]:
+    """Its own rules; whatever is public, where fetching pages is what it is for; else nothing at all (no label)."""
+    if service.firewall is not None:
+        return {OUTBOUND: encode_outbound(Outbound(service.firewall))}
+    return {OUTBOUND: PUBLIC} if service.kind in FETCH_PAGES else {}
 
 
 async def credentials_of(release: Release, host: Host, service: Service) -> dict[str, Credential]:

@@ -120,7 +120,7 @@ async def backends_of(release: Release, host: Host, service: Service) -> dict[st
 
 def _web_servers(release: Release, app: str) -> tuple[str, ...]:
     """The containers that answer for an application."""
-    return (release.container("web", app),)
+    return tuple(release.container("web", part) for part in release.webs(app))
 
 
 def _address(container: ContainerSeen, network: str) -> str | None:

@@ -95,7 +95,10 @@ async def ensure_running(release: Release, host: Host, wanted: Wanted) -> Contai
         return there
     if there is None:
         await lay_out_front(release, host, wanted.service)
-    return await host.engine.ensure_container(await container_spec(release, host, wanted))
+    spec = await container_spec(release, host, wanted)
+    await host.engine.create(spec)
+    await host.walls.admit((spec,))
+    return await host.engine.ensure_container(spec)
 
 
 async def ensure_provisioned(release: Release, host: Host, wanted: Wanted, container: str) -> None:

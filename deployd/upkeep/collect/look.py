@@ -19,6 +19,7 @@ from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId
 from deployd.process import ProgramOverran
 from deployd.release.ports import Host
 from deployd.release.version import Version
+from deployd.slugs.kept import over_bounds
 from deployd.state import activities, entries, environments, unneeded
 from deployd.state.store import Store
 from deployd.units import MEGABYTE
@@ -65,6 +66,8 @@ async def look(store: Store, host: Host, now: datetime, boundary: ErrorBoundary)
     for kind in (_slugs, _volumes, _images, _files):
         with boundary.contain(f"looking for {kind.__name__.strip('_')}"):
             found += await kind(host, rows)
+    with boundary.contain("looking for what builds kept"):
+        found += await _kept_results(host, rows, now)
     with boundary.contain("looking for environments of merged branches"):
         found += await find_merged(store, host, now, boundary)
     return tuple(found)
@@ -119,6 +122,20 @@ async def _slugs(host: Host, rows: Rows) -> list[Thing]:
     ]
 
 
+async def _kept_results(host: Host, rows: Rows, now: datetime) -> list[Thing]:
+    """What steps of builds made, for later ones. A build that was planned with one has used it just now."""
+    rules, results = host.settings.collect, await host.kept.all()
+    over = {item.name for item in over_bounds(results, rules.kept_mb)}
+    before = (now - timedelta(days=rules.kept_days)).timestamp()
+    return [
+        Thing("kept result", item.name, item.size_bytes, why=(
+            "its project keeps more than its share" if item.name in over else "no build took it over for long"
+        ), needed_by="its project" if item.project in host.settings.projects and item.used_at >= before
+            and item.name not in over else "")
+        for item in results
+    ]
+
+
 async def _volumes(host: Host, rows: Rows) -> list[Thing]:
     """Data of services: of a deleted environment all of it together, else of a service that is not there any more."""
     found = []
@@ -159,9 +176,9 @@ async def _files(host: Host, rows: Rows) -> list[Thing]:
     state, budget = host.places.state, host.settings.collect.cache_mb * MEGABYTE
     found = []
     for path in await _folders(state / "caches", "*"):
-        size = await _size(path)
-        is_busy = any(project == path.name for project, _ in rows.busy)
-        is_used = path.name in rows.active_projects and size <= budget
+        size, of = await _size(path), path.name.partition("+")[0]   # `shop+protected` is of shop, too
+        is_busy = any(project == of for project, _ in rows.busy)
+        is_used = of in rows.active_projects and size <= budget
         found.append(Thing("cache", path.name, size, needed_by="its project" if is_used or is_busy else "",
                            why="it is over its budget" if size > budget else "nothing was pushed for long"))
     for path in await _folders(state / "work", "*"):

@@ -15,6 +15,7 @@ from deployd.deployment.requests import Request, Requests
 from deployd.engine.names import environment_of, instance_labels
 from deployd.ids import ActivityId, EnvironmentId, EnvironmentName, ProjectId, SlugKey
 from deployd.release.ports import Host
+from deployd.slugs.layers import ensure_no_tree
 from deployd.state import activities, unneeded
 from deployd.state.activities import Trigger
 from deployd.state.store import Store
@@ -38,6 +39,8 @@ class Removal:
         match thing.kind:
             case "slug":
                 return await self._host.slugs.remove_unused(SlugKey(thing.name), (now - JUST_USED).timestamp())
+            case "kept result":
+                return await self._host.kept.remove_unused(thing.name, (now - JUST_USED).timestamp())
             case "image":
                 return await self._host.engine.remove_image(thing.name)
             case "data":
@@ -57,8 +60,10 @@ class Removal:
                 log = self._host.places.state / "environments" / thing.name
                 await asyncio.to_thread(log.unlink, missing_ok=True)
             case "cache":
-                return await self._cache(ProjectId(thing.name))
+                return await self._cache(thing.name)
             case "workspace":
+                if not await self._store.read(lambda db: unneeded.is_in_use(db, thing.name)):
+                    await ensure_no_tree(self._host.places.run / "trees" / thing.name)
                 return await self._of_activity(self._host.places.state / "work" / thing.name)
             case "version" | "snapshot":
                 return await self._of_activity(self._host.places.state / "environments" / thing.name)
@@ -100,11 +105,12 @@ class Removal:
             await self._host.engine.ensure_volume_gone(name)
         return bool(found)
 
-    async def _cache(self, project: ProjectId) -> bool:
+    async def _cache(self, name: str) -> bool:
         """Moved away first: a build that begins now gets a new one, and no half of the old one."""
+        project, _, zone = name.partition("+")
         if any(item.project == project for item in await self._store.read(activities.open_ones)):
             return False
-        folder = self._host.places.cache(project)
+        folder = self._host.places.cache(ProjectId(project), zone)
         await move_to_trash(folder, self._host.places.going)
         return True
 

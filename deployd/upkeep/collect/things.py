@@ -8,9 +8,10 @@ from datetime import datetime, timedelta
 from typing import Literal
 
 Kind = Literal[
-    "slug", "image", "cache", "data", "volume", "snapshot", "version", "workspace", "log", "cron log", "environment",
+    "slug", "image", "cache", "kept result", "data", "volume", "snapshot", "version", "workspace", "log", "cron log",
+    "environment",
 ]
-KINDS_OF_SPACE: frozenset[Kind] = frozenset({"slug", "image", "cache"})
+KINDS_OF_SPACE: frozenset[Kind] = frozenset({"slug", "image", "cache", "kept result"})
 """What can be made again: it goes without grace when the disk is short. Data never does."""
 
 

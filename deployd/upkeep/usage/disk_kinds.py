@@ -27,7 +27,7 @@ FIRST_SECONDS = 10.0
 LIMIT_SECONDS = 60.0
 OF_ENGINE = frozenset({"image", "volume"})
 """Kinds that lie in the engine's folder, which may be on another disk."""
-OF_HOUSEKEEPING = frozenset({"slug", "cache", "workspace", "version", "snapshot", "volume", "data"})
+OF_HOUSEKEEPING = frozenset({"slug", "cache", "kept result", "workspace", "version", "snapshot", "volume", "data"})
 """Kinds of which housekeeping looks at all that there are."""
 
 

@@ -9,9 +9,10 @@ from deployd.access.caller import NOBODY, Caller
 from deployd.access.errors import Forbidden, NotFound
 from deployd.access.roles import EVERY, Role, capped
 
-ADMINS = {Action.SKIP_UNDO, Action.COLLECT, Action.EMERGENCY, Action.MANAGE_PEOPLE}
+ADMINS = {Action.SKIP_UNDO, Action.COLLECT, Action.EMERGENCY, Action.MANAGE_PEOPLE,
+          Action.SET_SHARED_VARIABLES}
 MAY = {
-    "viewer": {Action.SEE, Action.PLAN},
+    "viewer": {Action.SEE, Action.PLAN, Action.RUN_OPERATION},
     "contributor": set(Action) - ADMINS - {Action.APPROVE},
     "approver": set(Action) - ADMINS,
     "admin": set(Action),

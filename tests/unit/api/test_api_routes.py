@@ -293,13 +293,17 @@ async def test_every_answer_is_as_the_document_describes_it(client: Client) -> N
         "/api/v1/people/{person}/tokens/remove": {"label": "laptop"},
         "/api/v1/people/{person}/keys": {"label": "laptop", "key": key},
         "/api/v1/people/{person}/keys/remove": {"label": "laptop"},
+        "/api/v1/projects/{project}/environments/{environment}/operations/run": {"operation": "clear"},
+        "/api/v1/projects/{project}/environments/{environment}/source-operations/run": {"operation": "update"},
         "/api/v1/tickets/{ticket}/approve": {"digest": "d" * 32},
     }
     asked = set()
     for path, operations in document["paths"].items():
         for method, operation in operations.items():
-            url = path.format(id=1, project="shop", environment="main", person="anna", ticket=1)
-            data = json.dumps(bodies_of.get(path, {})) if method == "post" else None
+            url = path.format(
+                id=1, project="shop", environment="main", person="anna", ticket=1, variable="env:COLOUR",
+            )
+            data = json.dumps(bodies_of.get(path, {})) if method in ("post", "put") else None
             async with client.request(method, url, headers=ADA, data=data) as answer:
                 if answer.content_type == "text/event-stream":   # test_api_events.py
                     asked.add(f"{method.upper()} {path}")

@@ -56,7 +56,7 @@ def test_what_the_catalogue_has_not_ends_with_7_and_is_shown_with_its_line(tmp_p
     (tmp_path / ".platform/services.yaml").write_text("db: {type: 'mariadb:12.3', disk: 512}\n")
     status, output = run(str(tmp_path))
     assert status == 7
-    assert "error: there is no python:3.8 on this host; there is python:3.11, python:3.13\n" in output
+    assert "error: there is no python:3.8 on this host; there is python:2.7, python:3.9" in output
     assert "  2 | type: python:3.8\n" in output
     assert output.endswith(
         "1 application (shop), 1 service, 1 route: accepted, but deployd cannot run python:3.8, mariadb:12.3"
@@ -69,16 +69,16 @@ def test_what_the_catalogue_has_not_ends_with_7_and_is_shown_with_its_line(tmp_p
     ]
     status, output = run(str(tmp_path), "--nearest")
     assert status == 0
-    assert "python:3.8 is not on this host; python:3.11, the nearest, is used instead" in output
+    assert "python:3.8 is not on this host; python:3.9, the nearest, is used instead" in output
 
 
 def test_what_the_catalogue_has_not_is_told_beside_what_is_wrong(tmp_path: Path) -> None:
-    (tmp_path / ".platform.app.yaml").write_text(GOOD.replace("php:8.4", "ruby:3.3") + "hokes: {}\n")
+    (tmp_path / ".platform.app.yaml").write_text(GOOD.replace("php:8.4", "hhvm:3.18") + "hokes: {}\n")
     status, output = run(str(tmp_path))
     assert status == 3
     assert "has no key `hokes`" in output
-    assert "there is no runtime ruby on this host" in output
-    assert output.endswith("2 errors\n")
+    assert "there is no runtime hhvm on this host" in output
+    assert output.endswith("2 errors, 1 warning\n")
 
 
 @pytest.mark.parametrize("named", ["catalogue", "settings"])

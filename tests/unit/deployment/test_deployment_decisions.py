@@ -345,7 +345,7 @@ async def test_a_hook_that_fails_on_a_stand_in_for_its_runtime_says_so(doubles: 
     doubles.files = {".platform.app.yaml": re.sub("type: .*", "type: python:3.8", HOOKED)}
     ended_with(doubles.host.places.instance(EnvironmentId(SHOP, MAIN), NEW, "app") / "scripts" / "deploy", 1)
     tell: Any = QuietTell()
-    with pytest.raises(HookFailed, match=r"code 1 after \d+ s \(with python:3\.11, as this host has no python:3\.8\)"):
+    with pytest.raises(HookFailed, match=r"code 1 after \d+ s \(with python:3\.9, as this host has no python:3\.8\)"):
         await hooks.run_deploy_hook(deployment(None), doubles.host, tell)
 
 

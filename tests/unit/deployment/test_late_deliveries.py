@@ -48,7 +48,7 @@ class TellDouble:
 
 
 def deployment(pushed: CommitId | None, how: str = "github") -> Any:
-    activity = SimpleNamespace(trigger=SimpleNamespace(how=how), commit=pushed, branch="main")
+    activity = SimpleNamespace(trigger=SimpleNamespace(how=how, said=""), commit=pushed, branch="main")
     mode = Mode(Target.COMMIT)
     return SimpleNamespace(
         project=SimpleNamespace(id="shop"), branch="main", activity=activity, mode=mode, is_protected=False,

@@ -28,6 +28,7 @@ from deployd.release.tickets import is_contained
 from deployd.release.version import ServiceVersion, Version
 from deployd.settings import ProjectSettings
 from deployd.state.entries import Entry
+from tests.doubles.no_variables import NoVariables
 from tests.unit.deployment.test_deployment_decisions import APP, NOW, Doubles, QuietTell, deployment, version
 
 SHOP = ProjectId("shop")
@@ -37,7 +38,7 @@ ABOUT = CommitInfo(CommitId("a" * 40), "Mend", "Grace", "2026-05-04T10:00:00+00:
 STAGES = {"staging": {"protected": True}, "production": {"protected": {"source": "staging"}}}
 
 
-class Town:
+class Town(NoVariables):
     """Git and the database, as far as an offer asks them."""
 
     def __init__(self, folder: Path, environments: dict[str, Any] | None = None) -> None:

@@ -192,6 +192,20 @@ def test_php_off_is_the_word_again_that_yaml_made_a_boolean_of() -> None:
     assert of_levels({"php": {"display_errors": False}}, {}).ini == {"php": {"display_errors": "Off"}}
 
 
+def test_rails_and_phoenix_find_a_secret_that_stays_the_same_and_is_not_the_entropy_itself() -> None:
+    site = replace(APP, runtime_name="ruby", version="3.3")
+    build = build_environment(site, ABOUT, Variables())
+    found = runtime_environment(site, replace(ABOUT, environment="x", tree="0"), Variables(), commands=Commands(),
+                                around=Surroundings())
+    assert build["SECRET_KEY_BASE"] == found["SECRET_KEY_BASE"]
+    assert len(found["SECRET_KEY_BASE"]) == 128
+    other = build_environment(site, replace(ABOUT, entropy="f" * 56), Variables())
+    assert other["SECRET_KEY_BASE"] != found["SECRET_KEY_BASE"]
+    own = build_environment(site, ABOUT, Variables({"SECRET_KEY_BASE": "1"}))
+    assert own["SECRET_KEY_BASE"] == "1", "the project's own wins"
+    assert "SECRET_KEY_BASE" not in runtime()
+
+
 def test_the_names_that_we_set_ourselves_are_known_to_who_warns_of_them() -> None:
     prefixed = {name for values in (runtime(), build_environment(APP, ABOUT, Variables())) for name in values}
     ours = {name.removeprefix("PLATFORM_") for name in prefixed if name.startswith("PLATFORM_")}

@@ -132,6 +132,27 @@ def test_the_flavor_is_that_of_the_runtime() -> None:
     assert flavor("python:3.14", "build: {flavor: default}") == "none"
 
 
+@pytest.mark.parametrize(("rule", "code"), [
+    ("domains: [api.example.com, 'API2.example.com.', 'bücher.example']", ""), ("domains: ['*.example.com']", "bad-name"),
+    ("domains: ['https://example.com/']", "bad-name"), ("domains: [localhost]", "bad-name"),
+    ("domains: [192.0.2.7]", "bad-name"), ("domains: ['a;accept.example']", "bad-name"), ("domains: []", "empty-rule"),
+    ("ips: []", "empty-rule"), ("ports: [25]", "not-honoured"), ("protocol: udp, ports: [53]", "not-allowed"),
+    ("ports: [" + "443, " * 201 + "]", "too-large"),
+    ("domains: [" + "a.example, " * 150 + "]}, {ips: [" + "192.0.2.1, " * 51 + "]", "too-large"),
+])
+def test_a_rule_of_the_firewall_names_what_can_be_kept(rule: str, code: str) -> None:
+    result = read_project(DictTree({".platform.app.yaml": f"name: app\ntype: php:8.4\nweb: {{locations: {{/: {{root: x}}}}}}\nfirewall: {{outbound: [{{{rule}}}]}}\n"}))
+    assert {item.code for item in (*result.errors, *result.warnings)} == ({code} if code else set())
+    if result.config and not code:
+        [found] = result.config.applications[0].web.instance.firewall or ()
+        assert found.domains == ("api.example.com", "api2.example.com", "xn--bcher-kva.example")
+
+
+def test_a_firewall_without_rules_for_the_way_out_says_nothing_and_an_empty_list_closes_it() -> None:
+    assert app("name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\nfirewall: {}").web.instance.firewall is None
+    assert app("name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\nfirewall: {outbound: []}").web.instance.firewall == ()
+
+
 def test_firewall_rules_are_networks() -> None:
     found = app("name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\nfirewall: {outbound: [{ips: [192.0.2.7, '10.0.0.0/8'], ports: [443]}]}")
     assert found.web.instance.firewall == (FirewallRule("tcp", ("192.0.2.7/32", "10.0.0.0/8"), (), (443,)),)

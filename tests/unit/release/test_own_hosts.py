@@ -35,13 +35,24 @@ async def test_containers_trust_who_signs_for_their_hosts(tmp_path: Path) -> Non
         return Settings.model_validate({"directory": str(tmp_path), "tls": tls})
 
     authority = local_authority(tmp_path / "state") / "authority.pem"
-    assert await ensure_trust(settings()) is None
-    assert await ensure_trust(settings(certificates="local")) is None, "it is not made yet"
+    assert await ensure_trust(settings()) is None, "it is not made yet"
     authority.parent.mkdir(parents=True)
     authority.write_text("the authority\n")
-    store = await ensure_trust(settings(certificates="local"))
-    assert store is not None
-    assert store.read_text().endswith("the authority\n")
-    company = {"agree_to_terms": True, "trust": str(authority)}
-    assert await ensure_trust(settings(certificates="acme", acme=company)) is not None
-    assert await ensure_trust(settings(certificates="acme", acme={"agree_to_terms": True})) is None
+    company = tmp_path / "company.pem"
+    company.write_text("the company\n")
+    acme = {"agree_to_terms": True}
+    for tls, more in (
+        ({}, ""), ({"certificates": "local"}, ""), ({"certificates": "acme", "acme": acme}, ""),
+        ({"certificates": "acme", "acme": {**acme, "trust": str(company)}}, "\nthe company\n"),
+    ):
+        store = await ensure_trust(settings(**tls))   # type: ignore[arg-type]
+        assert store is not None
+        assert store.read_text().endswith(f"the authority\n{more}")
+
+
+async def test_without_tls_containers_trust_whom_their_images_trust(tmp_path: Path) -> None:
+    authority = local_authority(tmp_path / "state") / "authority.pem"
+    authority.parent.mkdir(parents=True)
+    authority.write_text("the authority\n")
+    without = Settings.model_validate({"directory": str(tmp_path), "router": {"https_port": None}})
+    assert await ensure_trust(without) is None

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
+from deployd.ids import ProjectId
 from deployd.project.model import ReadResult, Service
 from deployd.project.reader import read_project
 from deployd.reading.codec import as_plain, from_plain
 from deployd.release.digests import service_digest
-from deployd.settings import Settings
+from deployd.release.images_missing import NO_CONTAINER
+from deployd.release.services.parts import announced_version, parts_of
+from deployd.settings import ProjectSettings, Settings
 from tests.doubles.trees import DictTree
 
+PROJECT = ProjectSettings(id=ProjectId("shop"))
 APP = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"
 EVERY_PROPERTY = (
     "{wsrep_sync_wait: 1, table_open_cache: 500, table_definition_cache: 600, max_heap_table_size: 64,"
@@ -39,7 +44,9 @@ DIGESTS = (
     ("mariadb:11.8", "disk: 512, configuration: {schemas: [shop]}", "5c43e529d94edc4a"),
     ("mariadb:11.8", f"disk: 512, configuration: {{{SCHEMAS}}}", "5166487938381af9"),
     ("postgresql:16", "disk: 512", "10bc013bc067f7a2"),
-    ("postgresql:16", "disk: 512, configuration: {extensions: [pg_trgm], default_ctype: C}", "10bc013bc067f7a2"),
+    ("postgresql:16", "disk: 512, configuration: {default_ctype: C}", "10bc013bc067f7a2"),
+    # Another one than it was: an extension that was added to a live service was not made in it.
+    ("postgresql:16", "disk: 512, configuration: {extensions: [pg_trgm], default_ctype: C}", "b2e903f5defc76a1"),
     ("postgresql:16", f"disk: 512, configuration: {{{SCHEMAS.replace('schema', 'database')}}}", "e25a8a0c0066bf50"),
     ("redis:7.2", "", "18cfd9c7903124ee"),
     ("redis:7.2", "configuration: {maxmemory_policy: noeviction}, size: S", "c14409bee8962ff1"),
@@ -68,4 +75,21 @@ def _service(result: ReadResult) -> Service:
 
 
 def _digest(service: Service) -> str:
-    return service_digest(Settings(directory=Path("/srv/deployd")), service, "sha256:0123")
+    settings = Settings(directory=Path("/srv/deployd"))
+    parts = None if service.kind in NO_CONTAINER else parts_of(settings, PROJECT, service, service.version)
+    return service_digest(settings, service, "sha256:0123", parts)
+
+
+def test_a_database_announces_what_was_asked_for_only_where_another_one_stands_in_and_the_operator_wants_it() -> None:
+    wanted = Settings.model_validate({"directory": "/srv", "announce_asked_version": True, "projects": {
+        "shop": {}, "honest": {"announce_asked_version": False},
+    }})
+    shop, honest = wanted.projects[ProjectId("shop")], wanted.projects[ProjectId("honest")]
+    asked = Service("db", "mariadb", "10.6", "mysql:10.6")
+    command = parts_of(wanted, shop, asked, "10.11").command
+    assert command is not None
+    assert command[-1] == "--version=10.6.0-MariaDB"
+    assert announced_version(wanted, shop, replace(asked, version="11"), "11.8") == "11.0.0-MariaDB"
+    for settings, project, runs in ((wanted, shop, "10.6"), (wanted, honest, "10.11"), (Settings(), shop, "10.11")):
+        assert announced_version(settings, project, asked, runs) is None
+    assert announced_version(wanted, shop, Service("db", "postgresql", "16", "postgresql:16"), "17") is None

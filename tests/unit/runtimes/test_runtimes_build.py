@@ -18,6 +18,7 @@ from deployd.project.model import (
     Place,
     Runtime,
     Web,
+    Worker,
 )
 from deployd.project.reader import read_project
 from deployd.runtimes.build_steps import build_steps
@@ -92,7 +93,7 @@ def test_flavors_are_the_documented_commands():
     assert "npm prune --userconfig .npmrc && npm install --userconfig .npmrc" in npm
 
 
-@pytest.mark.parametrize("it", [app(build=Build("drupal")), app(dependencies={"ruby": {"sass": "*"}})])
+@pytest.mark.parametrize("it", [app(build=Build("drupal")), app(dependencies={"java": {"x:y": "*"}})])
 def test_what_cannot_be_done_ends_the_build_with_a_sentence(it):
     step = build_steps(it)[0]
     ended = subprocess.run(["sh", "-c", step.script], capture_output=True, text=True, check=False)
@@ -112,6 +113,61 @@ def test_every_script_is_valid_shell():
         assert checked.returncode == 0, (step.title, checked.stderr, step.script)
 
 
+def test_what_package_managers_download_is_kept_and_what_they_install_is_on_the_path():
+    for language, kept, program in (
+        ("golang", {"GOMODCACHE": "/cache/.deployd/go/modules", "GOCACHE": "/cache/.deployd/go/build"}, "/app/go/bin"),
+        ("rust", {"CARGO_HOME": "/cache/.deployd/cargo", "CARGO_INSTALL_ROOT": "/app/.cargo",
+                  "CARGO_BUILD_BUILD_DIR": "/cache/.deployd/cargo-build/main/shop"}, "/app/.cargo/bin"),
+    ):
+        it = app(language, build=Build("none"))
+        assert kept.items() <= build_paths(it, "main").items()
+        assert not kept.keys() & runtime_paths(it).keys(), "the cache is not there at run time"
+        for paths in (build_paths(it, "main"), runtime_paths(it)):
+            assert program in paths["PATH"].split(":")
+        assert program not in build_paths(app(), "main")["PATH"].split(":")
+
+
+@pytest.mark.parametrize(("hook", "start", "kept"), [
+    ("mvn package", "java -jar target/app.jar", True), ("./mvnw package", "exec java -jar mvn.jar", True),
+    ("mvn package", "mvn -Djetty.http.port=$PORT jetty:run", False),
+    ("mvn package", "cd web && ../mvnw spring-boot:run", False),
+])
+def test_mavens_repository_is_kept_unless_maven_runs_later_too(hook, start, kept):
+    it = Application("shop", "java", "21", "", Web(Instance(Commands(start)), "tcp", "http", ()),
+                     hooks=Hooks(Hook(hook)))
+    assert build_paths(it, "main")["DEPLOYD_MAVEN_REPOSITORY"] == ("/cache/.deployd/maven" if kept else "")
+    assert "DEPLOYD_MAVEN_REPOSITORY" not in runtime_paths(it)
+
+
+@pytest.mark.parametrize(("language", "start", "name", "place"), [
+    ("golang", "bin/go-app; bin/app --go", "GOMODCACHE", "/cache/.deployd/go/modules"),
+    ("golang", ";" * 1_000_000, "GOMODCACHE", "/cache/.deployd/go/modules"),
+    ("golang", "sleep 1; exec go run .", "GOMODCACHE", "/app/go/pkg/mod"),
+    ("rust", "target/release/app", "CARGO_HOME", "/cache/.deployd/cargo"),
+    ("rust", "cargo run --release", "CARGO_HOME", "/app/.cargo"),
+])
+def test_what_is_fetched_travels_with_an_application_that_builds_at_its_start(language, start, name, place):
+    it = Application("shop", language, "1", "", Web(Instance(Commands()), "tcp", "http", ()),
+                     workers=(Worker("w", Instance(Commands(start))),))
+    assert build_paths(it, "main")[name] == place
+
+
+def test_yarn_is_told_of_no_folder_from_which_an_application_would_load():
+    assert "YARN_CACHE_FOLDER" not in build_paths(app("nodejs"), "main")
+    assert build_paths(app("php"), "main")["XDG_CACHE_HOME"].startswith("/cache/")
+
+
+def test_a_jvm_gets_a_part_of_its_container():
+    assert "-XX:MaxRAMPercentage=60.0" in runtime_paths(app("java"))["JAVA_TOOL_OPTIONS"].split()
+    assert "JAVA_TOOL_OPTIONS" not in {**build_paths(app("java"), "main"), **runtime_paths(app("php"))}
+
+
+def test_what_corepack_fetches_travels_with_the_application():
+    node = app("nodejs", build=Build("none"))
+    for paths in (build_paths(node, "main"), runtime_paths(node)):
+        assert paths["COREPACK_HOME"].startswith("/app/")
+
+
 @pytest.mark.parametrize(("constraint", "asked"), [
     ("*", "x"), (None, "x"), ("1.2.3", "x==1.2.3"), ("==1.2", "x==1.2"), (">=1,<2", "x>=1,<2"), (3, "x==3"),
     ({"version": "~=1.0", "extras": ["a", "b"]}, "x[a,b]~=1.0"), ({}, "x"),
@@ -121,10 +177,10 @@ def test_a_constraint_of_python_is_what_pip_understands(constraint, asked):
 
 
 def test_global_programs_are_on_the_path_of_builds_and_of_run_time():
-    for paths in (build_paths(app()), runtime_paths(app())):
+    for paths in (build_paths(app(), "main"), runtime_paths(app())):
         assert paths["PATH"].startswith("/app/.global/bin:")
         assert paths["PYTHONUSERBASE"] == "/app/.global"
-    assert build_paths(app())["COMPOSER_CACHE_DIR"] == "/cache/.deployd/composer"
+    assert build_paths(app(), "main")["COMPOSER_CACHE_DIR"] == "/cache/.deployd/composer"
     assert "COMPOSER_CACHE_DIR" not in runtime_paths(app())
     assert "PHP_INI_SCAN_DIR" not in runtime_paths(app("python"))
 
@@ -133,7 +189,7 @@ def test_extensions_are_loaded_by_their_folders():
     it = app(runtime=Runtime(extensions=(Extension("redis"), Extension("json-like"), Extension("curl"))))
     assert runtime_paths(it)["PHP_INI_SCAN_DIR"] == (
         ":/etc/php/extensions/redis:/etc/php/extensions/json-like:/etc/deployd/sized:/etc/php/app.d:/etc/deployd")
-    assert build_paths(it)["PHP_INI_SCAN_DIR"].endswith(":/etc/php/app.d:/tmp/.deployd")
+    assert build_paths(it, "main")["PHP_INI_SCAN_DIR"].endswith(":/etc/php/app.d:/tmp/.deployd")
 
 
 def test_a_disabled_extension_is_left_out_of_the_default_ones():
@@ -147,8 +203,15 @@ def test_a_disabled_extension_is_left_out_of_the_default_ones():
 
 def test_the_catalogue_says_the_same_of_default_extensions():
     catalogue = load_catalogue(config_folder() / "catalogue.yaml")
-    for version in catalogue.runtimes["php"].values():
-        assert sorted(version.extensions.default) == sorted(DEFAULT_EXTENSIONS)
+    found = [entry.extensions for entry in catalogue.runtimes["php"].values()]
+    assert {name for known in found for name in known.default} == set(DEFAULT_EXTENSIONS)
+    for known in found:
+        assert set(DEFAULT_EXTENSIONS) <= {*known.default, *known.built_in}
+
+
+def test_an_extension_comes_after_those_that_it_needs():
+    folders = runtime_paths(app(runtime=Runtime(extensions=(Extension("http"),))))["PHP_INI_SCAN_DIR"].split(":")
+    assert folders[1:4] == [f"/etc/php/extensions/{name}" for name in ("raphf", "propro", "http")]
 
 
 @pytest.mark.parametrize(("memory", "cpus", "hints", "workers"), [

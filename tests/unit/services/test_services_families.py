@@ -29,6 +29,10 @@ DEFAULTS = {
     "mariadb": ("mysql", "main"), "postgresql": ("postgresql", "main"), "redis": ("redis", None),
     "redis-persistent": ("redis", None), "valkey": ("valkey", None), "valkey-persistent": ("valkey", None),
     "rabbitmq": ("rabbitmq", None), "memcached": ("memcached", None), "varnish": ("http", None),
+    "oracle-mysql": ("mysql", "main"), "opensearch": ("opensearch", None), "kafka": ("kafka", None),
+    "mongodb": ("mongodb", "main"), "mongodb-enterprise": ("mongodb", "main"), "influxdb": ("influxdb", None),
+    "clickhouse": ("clickhouse", "main"), "vault-kms": ("sign", None),
+    "elasticsearch": ("elasticsearch", None), "solr": ("solr", "collection1"),
     "chrome-headless": ("http", None), "gotenberg": ("http", None), "mercure": ("mercure", None),
 }
 
@@ -78,6 +82,9 @@ def test_parts_hold_no_secret_and_are_the_same_each_time(kind):
 @pytest.mark.parametrize(("kind", "user", "scheme", "port"), [
     ("mariadb", "user", "mysql", 3306), ("postgresql", "main", "pgsql", 5432), ("redis", None, "redis", 6379),
     ("redis-persistent", None, "redis", 6379), ("valkey", None, "valkey", 6379), ("rabbitmq", "guest", "amqp", 5672),
+    ("oracle-mysql", "user", "mysql", 3306), ("opensearch", None, "http", 9200), ("kafka", None, "kafka", 9092),
+    ("mongodb", "main", "mongodb", 27017), ("influxdb", "admin", "http", 8086), ("clickhouse", "main", "http", 9000),
+    ("elasticsearch", None, "http", 9200),
 ])
 def test_a_relationship_object_has_all_keys_of_the_public_example(kind, user, scheme, port):
     it = service(kind)
@@ -98,6 +105,9 @@ def test_a_relationship_object_has_all_keys_of_the_public_example(kind, user, sc
 @pytest.mark.parametrize(("kind", "there"), [
     ("mariadb", "/var/lib/mysql"), ("postgresql", "/var/lib/postgresql/data"), ("rabbitmq", "/var/lib/rabbitmq"),
     ("redis-persistent", "/data"), ("valkey-persistent", "/data"), ("redis", None), ("valkey", None),
+    ("oracle-mysql", "/var/lib/mysql"), ("opensearch", "/usr/share/opensearch/data"), ("kafka", "/var/lib/kafka/data"),
+    ("mongodb", "/data/db"), ("influxdb", "/var/lib/influxdb"), ("clickhouse", "/var/lib/clickhouse"),
+    ("vault-kms", "/vault/file"), ("elasticsearch", "/usr/share/elasticsearch/data"),
 ])
 def test_data_lie_where_the_official_images_have_them(kind, there):
     assert family_of(service(kind)).parts(service(kind), memory_mb=512).volume_path == there
@@ -136,16 +146,18 @@ def test_another_charset_brings_its_own_collation_unless_one_is_named():
 
 
 async def test_passwords_go_by_standard_input_and_not_by_arguments():
-    for kind in ("mariadb", "postgresql", "rabbitmq"):
+    for kind in ("mariadb", "oracle-mysql", "postgresql", "rabbitmq", "mongodb", "influxdb", "clickhouse"):
         it, execute = service(kind), Recorder()
         await family_of(it).provision(execute, it, family_of(it).credentials(it, secret))
         assert "secret-of" not in repr(execute.argv)
-        assert (b"secret-of" in execute.stdin) == (kind != "rabbitmq")     # RabbitMQ is given a hash
+        assert (b"secret-of" in execute.stdin) == (kind not in ("rabbitmq", "clickhouse"))   # which are given a hash
 
 
-async def test_mariadb_grants_before_it_revokes_and_drops_only_users_that_are_not_wanted():
-    it = service("mariadb", Endpoint("mysql", "main", {"main": "rw"}), Endpoint("o'hara", None, {"my_db": "ro"}))
-    execute = Recorder(b"user\nold\n", b"user\tmain\nuser\tother\\\\_db\nold\tmain\n")
+@pytest.mark.parametrize("kind", ["mariadb", "oracle-mysql"])
+async def test_mariadb_grants_before_it_revokes_and_drops_only_users_that_are_not_wanted(kind):
+    it = service(kind, Endpoint("mysql", "main", {"main": "rw"}), Endpoint("o'hara", None, {"my_db": "ro"}))
+    upgrade = (b"",) if kind == "mariadb" else ()
+    execute = Recorder(*upgrade, b"user\nold\n", b"user\tmain\nuser\tother\\\\_db\nold\tmain\n")
     await family_of(it).provision(execute, it, {
         "mysql": Credential("user", "it's\\", "main"), "o'hara": Credential("o'hara", "x", None),
     })
@@ -180,7 +192,7 @@ def test_a_hash_of_rabbitmq_is_salted_and_stays_the_same():
 
 def test_a_kind_that_deployd_cannot_run_is_named_with_its_place():
     with pytest.raises(ServiceNotSupported) as raised:
-        family_of(Service("search", "opensearch", "3", "opensearch:3", place=Place(".platform/services.yaml", 4, 1)))
+        family_of(Service("search", "milvus", "3", "milvus:3", place=Place(".platform/services.yaml", 4, 1)))
     assert raised.value.where == ".platform/services.yaml:4:1"
     assert "rabbitmq" in raised.value.what
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from deployd.project.model import Place, Relationship, Service, VarnishConfiguration
+from deployd.project.model import Endpoint, Place, Relationship, Service, VarnishConfiguration
+from deployd.services.families import endpoint_port
 from deployd.services.front import Backend
 from deployd.services.varnish import OWN, Varnish
 
@@ -77,5 +78,5 @@ def test_what_it_keeps_leaves_room_for_the_compiler(memory_mb, stored):
 
 
 def test_its_pages_about_itself_have_a_port_of_their_own():
-    connection = Varnish().connection
-    assert (connection.port_of("http"), connection.port_of("http+stats")) == (80, 8080)
+    both = replace(IT, endpoints=(Endpoint("http"), Endpoint("http+stats")))
+    assert (endpoint_port(both, "http"), endpoint_port(both, "http+stats")) == (80, 8080)

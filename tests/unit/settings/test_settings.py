@@ -318,3 +318,20 @@ def test_no_build_sees_a_secret_of_a_protected_environment_before_its_gate_is_op
             read(protected, **more)
     read(True)
     read(None, remote=remote)
+
+
+@pytest.mark.parametrize(("remote", "key"), [
+    ({"url": "https://git.example/acme/shop.git"}, "remote.forge"),
+    ({"url": "file:///srv/acme/shop.git", "forge": "github"}, "remote.reports.api"),
+    ({"url": "https://git.example/shop.git", "forge": "gitlab"}, "remote.url"),
+])
+def test_reports_that_would_reach_nobody_are_refused_with_the_key(remote: dict[str, Any], key: str) -> None:
+    wanted = {**remote, "reports": {"token": "0123456789abcdef"}}
+    with pytest.raises(ValueError, match=f"projects.shop.{key}"):
+        Settings.model_validate({"projects": {"shop": {"id": "shop", "remote": wanted}}})
+
+
+def test_the_token_of_reports_is_masked_like_all_secrets() -> None:
+    remote = {"url": "git@github.com:acme/shop.git", "forge": "github", "reports": {"token": "0123456789abcdef"}}
+    settings = Settings.model_validate({"projects": {"shop": {"id": "shop", "remote": remote}}})
+    assert "0123456789abcdef" in settings.secrets()

@@ -26,7 +26,7 @@ from tests.doubles.store import MemoryStore
 NOW = datetime(2026, 5, 4, 10, tzinfo=UTC)
 SHOP, MAIN = ProjectId("shop"), EnvironmentName("main-abc")
 SHOP_MAIN = EnvironmentId(SHOP, MAIN)
-KINDS = ("slug", "image", "cache", "data", "volume", "snapshot", "version", "workspace", "log")
+KINDS = ("slug", "image", "cache", "kept result", "data", "volume", "snapshot", "version", "workspace", "log")
 things = st.builds(
     Thing, st.sampled_from(KINDS), st.text("abc", min_size=1, max_size=3), st.integers(0, 10**9),
     st.sampled_from(["", "an environment"]), st.just("why"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import os
 from collections.abc import AsyncIterator, Mapping
 from datetime import timedelta
@@ -18,11 +19,12 @@ from deployd.activity.journal import write_result
 from deployd.daemon.health import collected
 from deployd.deployment.kinds import KINDS
 from deployd.engine.observed import VolumeSeen
-from deployd.ids import ActivityId, CommitId, SlugKey
+from deployd.ids import ActivityId, CommitId, ProjectId, SlugKey
 from deployd.plan import KeyParts
 from deployd.release.paths import Places
 from deployd.release.version import AppVersion, Version
 from deployd.settings import Settings
+from deployd.slugs.kept import KeptResults
 from deployd.state import activities, environments, unneeded
 from deployd.state.activities import NewActivity, Trigger
 from deployd.state.store import StateUnwritable
@@ -73,8 +75,10 @@ class Stand:
         self.places = Places(folder / "state", folder / "run")
         (folder / "state").mkdir()
         self.store, self.slugs, self.engine = store, SlugsDouble(), Engine()
+        self.kept = KeptResults(folder / "kept")
         host: Any = SimpleNamespace(
             settings=Settings(directory=folder, **settings), places=self.places, slugs=self.slugs, engine=self.engine,
+            kept=self.kept,
         )
         requests: Any = None   # no data goes here, which is an activity
         self.collector = Collector(store, host, LoopClock(), requests, self._pack)   # type: ignore[arg-type]
@@ -258,3 +262,26 @@ async def test_crons_that_are_called_otherwise_with_every_push_leave_so_many_log
     gone = [name.rpartition("/")[2] for kind, name in await stand.round() if kind == "cron log"]
     assert sorted(gone) == ["app-0.log", "app-1.log", "app-2.log"]
     assert len(list(folder.iterdir())) == MOST_CRON_LOGS
+
+
+def keep(stand: Stand, project: str, days: float, size: int = 5) -> str:
+    """What a step of a build made, last used so many days ago."""
+    folder = stand.kept.folder(ProjectId(project), "open")
+    folder.mkdir(parents=True, exist_ok=True)
+    key = f"{len(list(folder.glob('*.json'))):064}"
+    (folder / f"{key}.squashfs").write_bytes(b"x" * size)
+    note = folder / f"{key}.json"
+    note.write_text(json.dumps({"size_bytes": size, "files": 1, "seconds": 1.0, "checksum": "", "about": {}}))
+    used = LoopClock().now().timestamp() - days * 86_400
+    os.utime(note, (used, used))
+    return f"{project}/open/{key}"
+
+
+async def test_what_builds_keep_goes_when_no_build_took_it_over_or_its_project_keeps_too_much(
+    tmp_path: Path, store: MemoryStore,
+) -> None:
+    stand = Stand(tmp_path, store, projects={"shop": {}}, collect={"kept_days": 14, "kept_mb": 1})
+    recent, old, of_nobody = keep(stand, "shop", 1), keep(stand, "shop", 15), keep(stand, "gone", 1)
+    large = keep(stand, "shop", 2, 2_000_000)
+    assert sorted(await stand.round()) == sorted(("kept result", name) for name in (old, of_nobody, large))
+    assert [item.name for item in await stand.kept.all()] == [recent]

@@ -3,16 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
 from ipaddress import ip_address
+from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from deployd.engine.docker.read import read_network
-from deployd.engine.names import bridge_name, bridge_prefix
+from deployd.engine.names import OUTBOUND, PROJECT, PUBLIC, ROLE, bridge_name, bridge_prefix
+from deployd.engine.specs import ContainerSpec, Network
 from deployd.firewall.kernel_table import FirewallNotKept, KernelTable
+from deployd.firewall.outbound import CLOSED, Outbound, encode_outbound
 from deployd.firewall.rules import parse_name_servers, render_rules, table_name
+from deployd.project.model import FirewallRule
+from deployd.public_addresses import Address
 from deployd.settings import Settings
-from deployd.upkeep.firewall import ROUND_SECONDS, FirewallManager, rules_of
+from deployd.upkeep.firewall import (
+    MOST_OF_PROJECT,
+    NAMES_SECONDS,
+    ROUND_SECONDS,
+    Around,
+    FirewallManager,
+    rules_of,
+    sources_of,
+)
+from deployd.upkeep.outbound_names import OutboundNames
 from tests.doubles.engine import EngineDouble
 
 OURS = bridge_prefix("deployd")
@@ -73,12 +90,12 @@ def test_a_network_tells_its_interface_by_its_name_or_by_its_id() -> None:
 def test_the_rules_are_made_of_settings_and_networks() -> None:
     rules = rules_of(settings(
         router={"http_port": 8080, "https_port": 8443, "http3": True}, containers={"may_reach": ["10.0.0.5:5432"]},
-    ), ("br-1",), (ip_address("10.0.0.53"),))
+    ), Around(("br-1",)), (ip_address("10.0.0.53"),))
     assert rules.table == table_name("deployd") == "deployd-deployd"
     assert rules.bridges == (f"{OURS}*", "br-1")
     assert (rules.router.tcp, rules.router.udp) == ((8080, 8443), (8443,))
     text = render_rules(rules)
-    assert "ct original ip daddr 10.0.0.5/32 ct original proto-dst 5432 accept" in text
+    assert "ct original ip daddr 10.0.0.5/32 ct original proto-dst 5432 return" in text
     assert f'iifname "{OURS}*" oifname "{OURS}*" accept' in text
     assert 'iifname "br-1" oifname "br-1" accept' in text
     assert "ip daddr 10.0.0.53 meta l4proto { tcp, udp } th dport 53 accept" in text
@@ -91,20 +108,21 @@ def test_the_rules_are_made_of_settings_and_networks() -> None:
     ("web.example", "\ttcp dport { 80, 443 } accept"),
 ])
 def test_the_router_is_open_where_it_listens(address: str, rule: str) -> None:
-    assert rule in render_rules(rules_of(settings(router={"address": address}), (), ()))
+    assert rule in render_rules(rules_of(settings(router={"address": address}), Around(), ()))
 
 
 def test_mail_is_port_25_of_the_own_gateway_and_only_where_there_is_mail() -> None:
-    rules = render_rules(rules_of(settings(mail={"port": 9925}), ("br-1",), ()))
+    rules = render_rules(rules_of(settings(mail={"port": 9925}), Around(("br-1",)), ()))
     for name in (f"{OURS}*", "br-1"):
         assert f'iifname "{name}" fib daddr . iif type local tcp dport 25 redirect to :9925' in rules
     assert "fib daddr . iif type local tcp dport 9925 accept" in rules
-    assert "9925" not in render_rules(rules_of(settings(mail={"port": 9925, "enabled": False}), (), ()))
+    assert "9925" not in render_rules(rules_of(settings(mail={"port": 9925, "enabled": False}), Around(), ()))
 
 
 def test_a_router_on_the_loopback_opens_nothing() -> None:
     found = settings(router={"address": "127.0.0.1"}, mail={"enabled": False})
-    assert "dport" not in render_rules(rules_of(found, (), ()))
+    text = render_rules(rules_of(found, Around(), ()))
+    assert "accept" not in text.partition("chain to_host")[2].partition("}")[0].partition("jump closed")[2]
 
 
 def test_name_servers_are_those_that_containers_ask_themselves() -> None:
@@ -165,3 +183,103 @@ async def test_it_is_put_back_within_a_round_and_told_while_it_cannot_be() -> No
         await asyncio.sleep(ROUND_SECONDS)
         assert (made.troubles(), table.there) == ((), True)
         rounds.cancel()
+
+
+RULES = Outbound((FirewallRule("tcp", (), ("api.example",), (443,)),))
+OF_SHOP = {"deployd": "deployd", ROLE: "web"}
+
+
+def spec(name: str, address: str | None, labels: dict[str, str]) -> ContainerSpec:
+    return ContainerSpec(name, "image", labels, network=Network("shop", address))
+
+
+class Names(OutboundNames):
+    def __init__(self, folder: Path) -> None:
+        self.answers: dict[str, str] = {"api.example": "203.0.113.7"}
+        super().__init__(folder / "names.json", (), self.ask_double)
+
+    async def ask_double(self, name: str, answered: bool) -> Sequence[Address]:
+        return [ip_address(self.answers[name])]
+
+
+def outbound_manager(tmp_path: Path) -> tuple[EngineDouble, TableDouble, Names, FirewallManager]:
+    engine, table, names = EngineDouble(), TableDouble(), Names(tmp_path)
+    engine.add_network("shop", {"deployd": "deployd"}, f"{OURS}shop")
+    return engine, table, names, FirewallManager(engine, settings(), table, lambda: (), names)
+
+
+async def test_a_container_is_listed_before_it_is_started_and_its_names_are_known(tmp_path: Path) -> None:
+    engine, table, _, made = outbound_manager(tmp_path)
+    await made.ensure()
+    wanted = spec("web", "10.208.0.40", {**OF_SHOP, OUTBOUND: encode_outbound(RULES)})
+    await engine.create(wanted)
+    await made.admit((wanted,))
+    assert not engine.there["web"].running
+    assert f"10.208.0.40 : goto {RULES.chain}" in table.put[-1]
+    assert "ip daddr { 203.0.113.7/32 } tcp dport { 443 } accept" in table.put[-1]
+    assert f'iifname "{OURS}shop" meta nfproto ipv6 jump refused' in table.put[-1]
+
+
+async def test_a_container_without_rules_needs_no_word_unless_its_address_had_some(tmp_path: Path) -> None:
+    engine, table, _, made = outbound_manager(tmp_path)
+    engine.add("old", {**OF_SHOP, OUTBOUND: "[]"}, "10.208.0.40", "shop")
+    await made.ensure()
+    before = len(table.put)
+    await made.admit((spec("web", "10.208.0.41", OF_SHOP), spec("worker", None, OF_SHOP)))
+    assert len(table.put) == before
+    del engine.there["old"]
+    await made.admit((spec("web", "10.208.0.40", OF_SHOP),))
+    assert "10.208.0.40" not in table.put[-1]
+
+
+@pytest.mark.parametrize(("labels", "closed"), [
+    ({ROLE: "service"}, True), ({ROLE: "service", OUTBOUND: PUBLIC}, False), ({ROLE: "web"}, False),
+    ({ROLE: "web", OUTBOUND: "[]"}, True), ({ROLE: "web", OUTBOUND: "nonsense"}, True), ({ROLE: "build"}, False),
+])
+def test_services_reach_nothing_outside_unless_it_is_what_they_are_for(labels: dict[str, str], closed: bool) -> None:
+    engine = EngineDouble()
+    found = sources_of([engine.add("x", labels, "10.208.0.40", "shop")])
+    assert found.addresses == ({"10.208.0.40": CLOSED} if closed else {})
+
+
+def test_of_two_containers_at_one_address_the_one_that_runs_counts() -> None:
+    engine = EngineDouble()
+    old = engine.add("s-db", {ROLE: "service"}, "10.208.0.40", "shop")
+    new = engine.add("s-db..next-3", {ROLE: "service", OUTBOUND: encode_outbound(RULES)}, "10.208.0.40", "shop")
+    assert sources_of([replace(new, running=False), old]).addresses["10.208.0.40"] == CLOSED
+    assert sources_of([new, replace(old, running=False)]).addresses["10.208.0.40"] == RULES
+
+
+@pytest.mark.looptime
+async def test_a_name_that_moves_is_followed_and_is_no_attack(tmp_path: Path) -> None:
+    engine, table, names, made = outbound_manager(tmp_path)
+    engine.add("web", {**OF_SHOP, OUTBOUND: encode_outbound(RULES)}, "10.208.0.40", "shop")
+    await made.ensure()
+    with capture_logs() as told:
+        async with asyncio.TaskGroup() as group:
+            rounds = group.create_task(made.serve())
+            await asyncio.sleep(NAMES_SECONDS + 1)
+            assert "203.0.113.7/32" in table.put[-1]
+            names.answers["api.example"] = "203.0.113.99"
+            names._asked.clear()   # its turn has come
+            await asyncio.sleep(NAMES_SECONDS)
+            assert "203.0.113.99/32" in table.put[-1]
+            rounds.cancel()
+    assert "firewall_put_back" not in str(told)
+
+
+def test_a_project_with_too_many_sets_of_rules_closes_its_own_and_nobody_elses() -> None:
+    def engine_of(project: str, count: int) -> EngineDouble:
+        engine = EngineDouble()
+        for number in range(count):
+            rules = Outbound((FirewallRule(ips=(f"192.0.2.{number}/32",)),))
+            labels = {ROLE: "web", PROJECT: project, OUTBOUND: encode_outbound(rules)}
+            engine.add(f"{project}{number:03}", labels, f"10.208.{len(project)}.{number}", "n")
+        return engine
+
+    greedy, other = engine_of("greedy", MOST_OF_PROJECT + 2), engine_of("other", 3)
+    found = sources_of([*greedy.there.values(), *other.there.values()])
+    closed = {address for address, what in found.addresses.items() if what == CLOSED}
+    assert len(closed) == 2
+    assert all(address.startswith("10.208.6.") for address in closed)
+    assert found.greedy == ("greedy",)

@@ -47,7 +47,8 @@ function compile(): void
     magento_or_refuse('build', ['setup:di:compile'], 'code and dependency injection cannot be generated',
                       'mend the class or the di.xml that is named above');
     if (!settings_of('build')['SKIP_COMPOSER_DUMP_AUTOLOAD']) {
-        $dump = ['composer', 'dump-autoload', '--optimize', '--apcu', '--no-ansi', '--no-interaction'];
+        // With a prefix that composer makes by chance no two builds would be the same; each container has an APCu.
+        $dump = ['composer', 'dump-autoload', '--optimize', '--apcu-prefix=magento', '--no-ansi', '--no-interaction'];
         [$status, $lines] = run($dump, false);
         if ($status !== 0) {
             $last = array_slice($lines, -EVIDENCE_LINES);

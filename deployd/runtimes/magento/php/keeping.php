@@ -11,6 +11,7 @@ const NOT_KEPT_OF_VAR = ['cache', 'page_cache', 'log', 'report', 'session', 'tmp
 function keep(): void
 {
     remove(ENV);   // commands of the build wrote it; the deployment makes the real one
+    remove(RECORD);   // deployd has read it, or nobody will
     remove(KEPT);
     foreach (mounts() as $mount) {
         if (!is_dir($mount) || is_link($mount)) {

@@ -31,7 +31,11 @@ function magento(string $stage, array $arguments): array
     $settings = settings_of($stage);
     $verbose = preg_match('/^-v{1,3}$/', (string) $settings['VERBOSE_COMMANDS']) ? [$settings['VERBOSE_COMMANDS']] : [];
     $quiet = in_array($settings['MIN_LOGGING_LEVEL'], QUIET, true);
-    $php = ['php', '-d', 'memory_limit=-1', 'bin/magento'];   // the container's memory bounds it
+    $php = ['php', '-d', 'memory_limit=-1'];   // the container's memory bounds it
+    if ($stage === 'build' && $arguments[0] === 'setup:static-content:deploy') {
+        $php = [...$php, '-d', 'auto_prepend_file=' . WORK . '/recorder'];
+    }
+    $php[] = 'bin/magento';
     putenv('MAGE_MODE=production');   // else its commands want `generated` to be writable, which is built and read-only
     return run([...$php, ...$arguments, '--no-interaction', '--no-ansi', ...$verbose], !$quiet);
 }

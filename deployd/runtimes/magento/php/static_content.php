@@ -8,8 +8,27 @@ const MADE_IN_BUILD = '.static_content_deploy';
 const MADE_FROM = 'pub/static/.deployd-made-from';
 const LOCALE = '/^[A-Za-z]{2,3}(_[A-Za-z]+)*$/D';
 
+/** Which files of the project PHP reads decides whether a later build may take over what is made here. */
+const RECORD = '.deployd-read';
+const RECORDER = <<<'PHP'
+<?php
+register_shutdown_function(static function (): void {
+    $own = preg_grep('#^' . preg_quote(ROOT, '#') . '(?!vendor/|generated/|var/)#', get_included_files());
+    $lines = array_map(static fn ($path) => substr($path, strlen(ROOT)) . "\n", $own);
+    file_put_contents(ROOT . RECORD, implode('', $lines), FILE_APPEND | LOCK_EX);
+});
+PHP;
+
+function write_recorder(): void
+{
+    $constants = ['ROOT' => var_export(getcwd() . '/', true), 'RECORD' => var_export(RECORD, true)];
+    file_put_contents(WORK . '/recorder', strtr(RECORDER, $constants));
+    file_put_contents(RECORD, '');
+}
+
 function static_content_in_build(): void
 {
+    write_recorder();
     $why = why_not_in_build();
     if ($why !== '') {
         say("not in the build: $why");

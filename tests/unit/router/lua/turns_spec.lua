@@ -14,9 +14,31 @@ describe("whose turn it is", function()
 
     it("is the client's own where a route is sticky", function()
         local route = { targets = { A, B, C }, next = 0, sticky = true }
-        assert.equal(2, turns.first(route, 4))
-        assert.equal(2, turns.first(route, 4))
-        assert.equal(1, turns.first(route, 6))
+        for seed = 1, 50 do
+            assert.equal(turns.first(route, seed), turns.first(route, seed))
+        end
+    end)
+
+    it("spreads clients over all where a route is sticky", function()
+        local route = { targets = { A, B, C }, next = 0, sticky = true }
+        local count = { 0, 0, 0 }
+        for number = 1, 3000 do
+            local at = turns.first(route, (number * 2654435761) % 2 ^ 32)
+            count[at] = count[at] + 1
+        end
+        for place = 1, 3 do
+            assert.is_true(count[place] > 700, place .. " has " .. count[place])
+        end
+    end)
+
+    it("moves nobody but the clients of a container that is taken out", function()
+        local all = { targets = { A, B, C }, next = 0, sticky = true }
+        local rest = { targets = { A, C }, next = 0, sticky = true }
+        for number = 1, 300 do
+            local seed = (number * 2654435761) % 2 ^ 32
+            local before, after = all.targets[turns.first(all, seed)], rest.targets[turns.first(rest, seed)]
+            assert.is_true(before == B or before == after)
+        end
     end)
 
     it("is the only one's", function()

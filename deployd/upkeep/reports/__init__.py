@@ -1,0 +1,1 @@
+"""Forges are told what becomes of pushes."""
