@@ -37,6 +37,8 @@ CACHED = SERVER.replace("        self.end_headers()\n", """\
         self.wfile.write(body)
 
     def log_message""").replace("import os\n", "import base64, json, os, socket\n")
+BRANCH = "nap"
+"""Production is not paused."""
 SERVICES = """\
 front:
   type: varnish:7.7
@@ -66,53 +68,53 @@ async def visitors(me: Developer) -> AsyncIterator[list[tuple[int, str]]]:
 
     async def ask() -> None:
         while True:
-            got.append(await me.page())
+            got.append(await me.page(BRANCH))
             await asyncio.sleep(0.02)
 
     async with asyncio.TaskGroup() as group:
         asking = group.create_task(ask())
         yield got
-        await me.page()
+        await me.page(BRANCH)
         asking.cancel()
 
 
 async def test_varnish_leads_to_what_is_live_from_the_first_push_to_a_pause(developer: MakeDeveloper) -> None:
     me = await developer("cached", files={**FILES, ".platform/config.vcl": VCL.replace("set req", "sett req")})
-    refused = "\n".join((await me.push()).lines)
+    refused = "\n".join((await me.push(BRANCH)).lines)
     assert "front (varnish:7.7) does not take its configuration: Symbol not found: 'sett'" in refused
     assert ".platform/config.vcl:3" in refused
     assert "▸ build" not in refused
     await me.write({".platform/config.vcl": VCL})
-    pushed = await me.push()
+    pushed = await me.push(BRANCH)
     assert pushed.deployed, pushed.lines
-    assert [await me.page(), await me.page()] == [(200, "first on main")] * 2
-    assert (await me.page(path="/kept"))[1] == "STORED 127.0.0.1", "the visitor's address comes through"
+    assert [await me.page(BRANCH), await me.page(BRANCH)] == [(200, "first on nap")] * 2
+    assert (await me.page(BRANCH, path="/kept"))[1] == "STORED 127.0.0.1", "the visitor's address comes through"
 
     await me.write({"text": "second"})
     async with visitors(me) as got:
-        assert (await me.push()).deployed
+        assert (await me.push(BRANCH)).deployed
     assert {status for status, _ in got} == {200}
     texts = [text for _, text in got]
     assert texts == sorted(texts), "nobody sees the earlier version after the new one"
-    assert await me.page() == (200, "second on main")
-    assert (await me.page(path="/kept"))[1].startswith("2 "), "the Memcached went on"
+    assert await me.page(BRANCH) == (200, "second on nap")
+    assert (await me.page(BRANCH, path="/kept"))[1].startswith("2 "), "the Memcached went on"
 
     await me.write({"text": "third", ".platform.app.yaml": FILES[".platform.app.yaml"] + "hooks: {deploy: exit 7}\n"})
-    assert not (await me.push()).deployed
-    assert await me.page() == (200, "second on main"), "what failed left Varnish as it was"
-    assert (await deployd(me, "rollback", me.project, "main", "--no-lock")).status == 0
-    assert await me.page() == (200, "first on main")
+    assert not (await me.push(BRANCH)).deployed
+    assert await me.page(BRANCH) == (200, "second on nap"), "what failed left Varnish as it was"
+    assert (await deployd(me, "rollback", me.project, BRANCH, "--no-lock")).status == 0
+    assert await me.page(BRANCH) == (200, "first on nap")
 
-    names = Names(me.daemon.instance, EnvironmentId.read(f"{me.project}/{machine_name('main')}"))
+    names = Names(me.daemon.instance, EnvironmentId.read(f"{me.project}/{machine_name(BRANCH)}"))
     for name in ("front", "memory"):
         await run("docker", "restart", "--time=10", names.service(name))
-    await until_answered(me, "first on main")
-    assert (await me.page(path="/kept"))[1].startswith("STORED"), "a Memcached that starts is empty"
-    assert (await carried_out(me, "main", "pause"))["state"] == "success"
-    assert await me.page() == (200, "first on main")
+    await until_answered(me, "first on nap")
+    assert (await me.page(BRANCH, path="/kept"))[1].startswith("STORED"), "a Memcached that starts is empty"
+    assert (await carried_out(me, BRANCH, "pause"))["state"] == "success"
+    assert await me.page(BRANCH) == (200, "first on nap")
 
 
 async def until_answered(me: Developer, text: str) -> None:
     async with asyncio.timeout(60):
-        while await me.page() != (200, text):
+        while await me.page(BRANCH) != (200, text):
             await asyncio.sleep(0.2)

@@ -205,7 +205,7 @@ async def refused(app: Application) -> bool:
     return b"401" in said.stderr
 
 
-CHROME = """
+CHROME = r"""
 import base64, json, os, socket, urllib.request
 about = json.load(urllib.request.urlopen("http://it:9222/json/version", timeout=20))
 assert "Chrom" in about["Browser"] or "HeadlessChrome" in about["User-Agent"], about
