@@ -80,7 +80,7 @@ class ClickHouse:
             command=("sh", "-c", start),
             volume_path=DATA,
             tmpfs=RUN_AND_TMP,
-            open_files=262_144,
+            open_files=16_384,
             crash_safe=True,
         )
 

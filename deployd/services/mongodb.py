@@ -65,7 +65,7 @@ class MongoDb:
             secret_files={"password": SECRET_FILE},
             volume_path=DATA,
             tmpfs=RUN_AND_TMP,
-            open_files=64_000,
+            open_files=16_384,
             crash_safe=True,
         )
 

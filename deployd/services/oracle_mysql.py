@@ -86,6 +86,7 @@ def _flags(service: Service, memory_mb: int) -> Iterator[str]:
     yield "--skip-name-resolve"
     yield "--performance-schema=OFF"
     yield "--tls-version="
+    yield "--loose-innodb-numa-interleave=OFF"   # no container may
     if not any(level.startswith("replication") for item in service.endpoints for level in item.privileges.values()):
         yield "--disable-log-bin"           # of the disk that the project pays for
     yield from flags_of_properties(service.configured(MysqlConfiguration).properties, OF_MARIADB)

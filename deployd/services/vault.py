@@ -34,18 +34,18 @@ CONFIGURATION = json.dumps({
 KINDS = {"sign": "ecdsa-p256", "encrypt": "chacha20-poly1305"}
 PREFIX = "endpoint-"
 """Of its policies."""
-# `su-exec` is that of the official image. Sealed is 2, open is 0, anything else is that it does not answer yet.
+# `su-exec` is that of the official image. Root may not end what is another user's here, so all is done as that one.
 START = f"""\
 umask 077
 [ "$(stat -c %U {DATA})" = vault ] || chown -R vault:vault {DATA}
-printf %s '{CONFIGURATION}' > /tmp/vault.json && chown vault:vault /tmp/vault.json
-as_vault() {{
-    if command -v su-exec > /dev/null; then exec su-exec vault "$@"; fi
-    exec setpriv --reuid=vault --regid=vault --clear-groups -- "$@"
-}}
-(as_vault vault server -config=/tmp/vault.json) & server=$!
+if command -v su-exec > /dev/null; then exec su-exec vault sh -c "$1"; fi
+exec setpriv --reuid=vault --regid=vault --clear-groups -- sh -c "$1\""""
+# Sealed is 2, open is 0, anything else is that it does not answer yet.
+OPEN = f"""\
+printf %s '{CONFIGURATION}' > /tmp/vault.json
+vault server -config=/tmp/vault.json & server=$!
 trap 'kill -TERM "$server"' TERM INT
-export {ADDRESS}
+export HOME=/tmp {ADDRESS}
 until vault status > /dev/null 2>&1; [ $? != 1 ]; do kill -0 "$server" || exit 1; sleep 0.2; done
 if ! [ -s {OPENED_BY} ]; then
     vault operator init -key-shares=1 -key-threshold=1 > {OPENED_BY}.new && mv {OPENED_BY}.new {OPENED_BY} || exit 1
@@ -75,7 +75,7 @@ class Vault:
             usual_seconds=4.0,
             port=PORT,
             health=health(f"{ADDRESS} vault status > /dev/null"),
-            command=("sh", "-c", START),
+            command=("sh", "-c", START, "sh", OPEN),
             environment={"GOMEMLIMIT": f"{memory_mb * 8 // 10}MiB"},
             volume_path=DATA,
             tmpfs=RUN_AND_TMP,
