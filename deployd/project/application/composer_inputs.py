@@ -91,10 +91,8 @@ def _packages(lock: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _inputs(manifest: dict[str, Any], lock: dict[str, Any], manifests: Manifests) -> str:
     named = {key: value for key, value in manifest.items() if key not in NOT_NAMES}
-    folders = [
-        dist.get("url") for package in _packages(lock)
-        if isinstance(dist := package.get("dist"), dict) and dist.get("type") == "path"
-    ]
+    places = [package.get(part) for package in _packages(lock) for part in ("dist", "source")]
+    folders = [place.get("url") for place in places if isinstance(place, dict)]   # or archives; addresses name no file
     names = {name for text in _texts([named, folders]) if (name := _name(text)) and manifests.has(name)}
     if len(names) > MOST_NAMES:
         return ".*"
@@ -105,7 +103,7 @@ def _name(text: str) -> str:
     """The file or folder that a text names, or the folder in which a pattern begins; empty: it names none."""
     if len(text) > 4_000 or "\0" in text:
         return ""
-    parts = posixpath.normpath(text.strip()).lstrip("/").split("/")
+    parts = posixpath.normpath(text.strip().removeprefix("file://").removeprefix("/app/")).lstrip("/").split("/")
     plain = next((number for number, part in enumerate(parts) if set(part) & set("*?[{")), len(parts))
     name = "/".join(parts[:plain])
     return "" if name in (".", "") or name.startswith("..") else name

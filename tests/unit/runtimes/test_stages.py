@@ -89,6 +89,14 @@ def test_files_that_composer_json_names_have_a_part():
     ], stage
 
 
+@pytest.mark.parametrize("url", ["file:///app/archives/a.zip", "archives/a.zip", "./archives/a.zip"])
+def test_archives_of_the_repository_from_which_packages_come_have_a_part(url: str):
+    lock = {"packages": [{"name": "acme/a", "dist": {"type": "zip", "url": url}}]}
+    build = staged_build(php(lock=lock, **{"archives/a.zip": "x"}))
+    packages = next(stage.kept for stage in build.stages if stage.kept)
+    assert packages.depends_on("archives/a.zip")
+
+
 def test_npm_installs_are_kept_when_nothing_but_the_lock_file_has_a_part():
     assert kept(node()) == [("npm's packages", "packages")]
 
