@@ -29,7 +29,7 @@ NANOSECONDS = 1_000_000_000
 UNLIMITED = 1_000_000_000
 _OWN = resource.getrlimit(resource.RLIMIT_NOFILE)[1]
 MOST_OPEN_FILES = UNLIMITED if _OWN == resource.RLIM_INFINITY else _OWN
-"""Where root may not raise limits (CAP_SYS_RESOURCE), a container that is to have more than the host's does not start."""
+"""Where root may not raise limits (CAP_SYS_RESOURCE), a container that is to have more than the host does not start."""
 
 
 def render_container(spec: ContainerSpec) -> dict[str, Any]:
