@@ -19,6 +19,8 @@ the history of this repository has no commit {BEFORE}, so there is no version be
 clone the whole repository, or complete this clone with `git fetch --unshallow`"""
 
 
+PARTS = ("bases", "runtimes", "services", "web", "router")
+"""Of its catalogue."""
 KNOWN = {"image", "build", "suite", "packages", "extensions"}
 """Keys of an entry of its catalogue."""
 KNOWN_OF_BUILD = {"folder", "on", "arguments"}
@@ -26,6 +28,7 @@ KNOWN_OF_BUILD = {"folder", "on", "arguments"}
 
 def _as_before(catalogue: dict[str, Any]) -> dict[str, Any]:
     """What of our catalogue it can read: entries with keys of later days are not there, nor what stands on them."""
+    catalogue = {part: catalogue[part] for part in PARTS}
     lost: set[str] = set()
 
     def is_known(entry: dict[str, Any]) -> bool:
