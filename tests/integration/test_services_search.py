@@ -24,7 +24,8 @@ BY_SOUND = {"query": {"bool": {
 async def ask(stand: Stand, method: str, path: str, body: object = None, *, password: str | None = None) -> Output:
     credential = stand.credentials["opensearch"]
     config = f'user = "{credential.username}:{escaped(password or str(credential.password))}"\n'
-    more = ("--data", json.dumps(body), "--header", "content-type: application/json") if body is not None else ()
+    text = json.dumps(body, ensure_ascii=False)
+    more = ("--data", text, "--header", "content-type: application/json") if body is not None else ()
     return await stand.app("curl", "--silent", "--max-time", "60", "--config", "-", "--request", method, *more,
                            f"http://it:9200/{path}", stdin=config.encode())
 
@@ -42,8 +43,8 @@ async def test_what_was_indexed_is_found_after_a_restart_and_a_redeployment_by_t
         await stand.restart()
         assert '"status":401' in (await ask(stand, "GET", "_cluster/health", password="wrong")).text
         assert '"status":401' in (await stand.app("curl", "--silent", "http://it:9200/shop/_search")).text
+        await stand.provision()     # which waits until its indexes can be read
         assert "MÜLLER" in (await ask(stand, "POST", "shop/_search", BY_SOUND)).text
-        await stand.provision()
         health = json.loads((await ask(stand, "GET", "_cluster/health")).text)
         assert (health["status"], health["unassigned_shards"]) == ("green", 0)     # indexes have no copies
         assert (await stand.app("curl", "--silent", "http://it:9300/", check=False)).status != 0
