@@ -73,7 +73,17 @@ function install(): void
                       'mend what it says and push again: the installation then begins anew');
     write_env();
     unlink(BEGUN);
+    import_configuration();
     say('Magento is installed');
+}
+
+/** What env.php and config.php say of the shop's settings is compared with what was imported, and no page answers before. */
+function import_configuration(): void
+{
+    if (magento('deploy', ['app:config:status'])[0] !== UP_TO_DATE) {
+        magento_or_refuse('deploy', ['app:config:import'], 'the configuration cannot be imported',
+                          'mend app/etc/config.php, or what `.magento.env.yaml` puts into env.php, and push again');
+    }
 }
 
 function install_arguments(): array

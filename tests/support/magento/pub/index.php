@@ -10,6 +10,10 @@ if (is_file('var/.maintenance.flag')) {
 }
 $env = Acme\Magento::read('env');
 $database = Acme\Magento::database();
+if (!Acme\Magento::isImported()) {
+    http_response_code(500);
+    exit("The configuration file has changed. Run the \"app:config:import\" or the \"setup:upgrade\" command.\n");
+}
 header('Content-Type: application/json');
 echo json_encode([
     'mode' => $env['MAGE_MODE'] ?? null,

@@ -27,7 +27,7 @@ class Magento
             'module:enable' => 'enable', 'setup:di:compile' => 'compile',
             'setup:static-content:deploy' => 'staticContent', 'setup:install' => 'install',
             'setup:upgrade' => 'upgrade', 'setup:db:status' => 'databaseStatus',
-            'app:config:status' => 'configStatus', 'cache:enable' => 'enableCaches',
+            'app:config:status' => 'configStatus', 'app:config:import' => 'importConfig', 'cache:enable' => 'enableCaches',
         ];
         try {
             return $this->{$commands[$command] ?? 'unknown'}();
@@ -188,12 +188,25 @@ class Magento
         foreach (self::code() as $module => $version) {
             $database->prepare('REPLACE INTO setup_module VALUES (?, ?)')->execute([$module, $version]);
         }
-        $database->prepare('REPLACE INTO flag VALUES ("config", ?)')->execute([self::configHash()]);
+        $this->importConfig();
+    }
+
+    private function importConfig(): int
+    {
+        self::database()->prepare('REPLACE INTO flag VALUES ("config", ?)')->execute([self::configHash()]);
+        return 0;
+    }
+
+    /** The real one answers no page otherwise. */
+    public static function isImported(): bool
+    {
+        $known = self::database()->query('SELECT value FROM flag WHERE name = "config"')->fetchColumn();
+        return $known === self::configHash();
     }
 
     private static function configHash(): string
     {
-        return md5((string) json_encode(self::read('config')['system'] ?? []));
+        return md5((string) json_encode([self::read('config')['system'] ?? [], self::read('env')['system'] ?? []]));
     }
 
     private function databaseStatus(): int
@@ -210,8 +223,7 @@ class Magento
 
     private function configStatus(): int
     {
-        $known = self::database()->query('SELECT value FROM flag WHERE name = "config"')->fetchColumn();
-        $changed = $known !== self::configHash();
+        $changed = !self::isImported();
         echo $changed ? "Config files have changed. Run app:config:import command.\n" : "Config files are up to date.\n";
         return $changed ? 2 : 0;
     }
