@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from deployd.environment.platform import APP_FOLDER
@@ -31,6 +31,9 @@ OF_PROGRAMS = (".global", ".local")
 """Programs of the repository itself there would be found before those of the image."""
 GIT_FOLDER = "HEAD"
 """With it, what git is asked in the application's folder may be answered by settings of the repository's own."""
+TAKES_CODE = re.compile(r"(?:PATH|HOME|LIB|OPTIONS|OPT|PRELOAD)$", re.IGNORECASE)
+"""Names of variables by which programs find code, or settings that lead to it: PYTHONPATH, NODE_OPTIONS, HOME."""
+WHOLE = frozenset({APP_FOLDER, ".", ""})
 LINK, ATTRIBUTES, PHP_INI = "120000 ", ".gitattributes", "php.ini"
 
 
@@ -123,19 +126,31 @@ def inputs_of(stage: Stage, entries: Entries) -> dict[str, str]:
     return {**{path: "" for path in entries if re.fullmatch(kept.names, path)}, **files}
 
 
-def named_in(value: Any, entries: Entries) -> dict[str, str]:
-    """Files that variables name, by themselves or in options (`--require /app/x.js`), and all in folders. Pure."""
-    texts, waiting = [], [value]
+def named_in(variables: Any, entries: Entries) -> Entries:
+    """Files that variables name, by themselves or in options (`--require /app/x.js`), and all in folders; all files
+    where programs take code or settings from what is named, for these lead further. Pure."""
+    named: set[str] = set()
+    waiting: list[tuple[str, Any]] = [("", variables)]
     while waiting:
-        item = waiting.pop()
+        name, item = waiting.pop()
         if isinstance(item, str):
-            texts.append(item)
+            words = _paths_in(item)
+            if TAKES_CODE.search(name) and (not words.isdisjoint(WHOLE) or _named(words, entries)):
+                return entries
+            named |= words
         elif isinstance(item, Mapping):
-            waiting += item.values()
+            waiting += [(str(key), value) for key, value in item.items()]
         elif isinstance(item, list | tuple):
-            waiting += item
-    words = {word.removeprefix(f"{APP_FOLDER}/").removeprefix("./").rstrip("/")
-             for text in texts for word in re.split(r"[\s=:,;'\"]+", text)}
+            waiting += [(name, value) for value in item]
+    return _named(named, entries)
+
+
+def _paths_in(text: str) -> set[str]:
+    return {word.removeprefix(f"{APP_FOLDER}/").removeprefix("./").rstrip("/")
+            for word in re.split(r"[\s=:,;'\"]+", text) if word}
+
+
+def _named(words: Set[str], entries: Entries) -> dict[str, str]:
     return {path: about for path, about in entries.items() if not words.isdisjoint(with_folders(path))}
 
 

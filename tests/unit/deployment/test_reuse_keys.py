@@ -97,10 +97,22 @@ def test_everything_is_made_anew_with_another_image_variable_project_or_zone():
 
 
 def test_files_that_variables_name_have_a_part_in_everything():
-    named = {"environment": {"NODE_OPTIONS": "--require /app/tools/first.js"}, "platform": {"a": {"b": ["./conf"]}}}
+    named = {"environment": {"TOOL": "--first=/app/tools/first.js"}, "platform": {"a": {"b": ["./conf"]}}}
     there = {"tools/first.js": "1", "conf/a": "2", "other/conf": "3", "first.js": "4"}
     assert named_in(named, there) == {"tools/first.js": "1", "conf/a": "2"}
     assert named_in({}, there) == {}
+
+
+@pytest.mark.parametrize(("name", "value", "is_all"), [
+    ("HOME", "/app", True), ("PYTHONPATH", "/usr/lib:/app/", True), ("NODE_PATH", ".", True), ("RUBYLIB", "./", True),
+    ("NODE_OPTIONS", "--require /app/tools/first.js", True), ("NODE_OPTIONS", "--max-old-space-size=4096", False),
+    ("APP_ROOT", "/app", False), ("PYTHONPATH", "/usr/lib", False), ("COMPOSER_HOME", "", False),
+])
+def test_where_variables_lead_programs_to_code_of_the_project_all_of_it_has_a_part(
+    name: str, value: str, *, is_all: bool,
+):
+    there = {"tools/first.js": "1", "other/conf": "3"}
+    assert named_in({"environment": {name: value}}, there) == (there if is_all else {})
 
 
 def test_php_reads_the_projects_settings_in_every_step():
@@ -131,6 +143,12 @@ def test_programs_of_a_runtimes_own_folder_count_too(path: str, *, has: bool):
 def test_a_protected_environment_has_a_zone_of_its_own():
     of = project(environments={"production": {"protected": True}})
     assert (zone_of(of, "production"), zone_of(of, "feature")) == ("protected", "open")
+
+
+@pytest.mark.parametrize("folder", ["vendor", "generated", "var"])
+def test_classes_that_are_read_without_being_written_down_have_a_part_in_static_content(folder: str):
+    one, other = (keys(files=entries(**{f"{folder}/a/B.php": about})) for about in "12")
+    assert one["static-content"] != other["static-content"]
 
 
 def test_templates_have_a_part_in_static_content_where_they_are_minified():
