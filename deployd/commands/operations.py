@@ -60,7 +60,9 @@ class OperationCommands:
                 hint=f"`deployd environment {'wake' if found.rest == PAUSED else 'activate'} {project} {found.branch}`",
             )
         said = f"operation {operation.name} of {operation.app}"
-        trigger = Trigger(who, "api", app=operation.app, operation=operation.name, said=said)
+        trigger = Trigger(
+            who, "api", app=operation.app, operation=operation.name, role=role.value, said=said,
+        )
         number = await self._requests.write(lambda db: self._requests.ask_for(
             db, Request(kinds.OPERATION, found.id, found.branch, None, trigger),
         ))

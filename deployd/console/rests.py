@@ -100,7 +100,10 @@ async def describe(asked: Asked, fields: Mapping[str, str]) -> str:
     if "title" not in fields:
         raise Unusable("the form does not say title", hint="load the page again, and press again")
     parent = fields.get("parent", "").strip()
+    is_another = parent != found.parent
+    if is_another:   # whose child it is decides which variables it sees
+        asked.refuse_unless_may(await asked.commands.variables.least(found.project, found.name))
     await asked.commands.descriptions.describe(
-        found.project, found.name, title=fields["title"], parent=None if parent == found.parent else parent,
+        found.project, found.name, title=fields["title"], parent=parent if is_another else None,
     )
     return address_of(found)

@@ -71,7 +71,7 @@ async def build_apps(deployment: Deployment, host: Host, tell: Tell) -> Built:
     if not planned:
         tell.line("nothing to build: every slug is there")
         return Built(())
-    await _refuse_without_room(host)
+    await refuse_without_room(host)
     if deployment.activity.trigger.anew:
         await empty_cache(deployment, host, tell)
     await ensure_cache_in_bounds(deployment, host, tell)
@@ -357,8 +357,12 @@ async def _make_writable(folder: Path, owner: int) -> None:
     await ensure_owner(folder, owner)
 
 
-async def _refuse_without_room(host: Host) -> None:
-    """What a build before has left may still be on its way to be removed: that is waited for."""
+async def refuse_without_room(host: Host) -> None:
+    """What a build before has left may still be on its way to be removed: that is waited for.
+
+    Raises:
+        DiskFull: Too little is free.
+    """
     loop = asyncio.get_running_loop()
     began = loop.time()
     while (free_mb := _free_mb(host.places.state)) < host.settings.min_free_disk_mb:

@@ -38,8 +38,12 @@ class BuildTooLarge(DeployError):
 @asynccontextmanager
 async def room_watched(
     deployment: Deployment, host: Host, app: str, container: str, *, look_seconds: float = LOOK_SECONDS,
+    beside: str = "",
 ) -> AsyncIterator[None]:
     """Look after what a build writes, as long as the block lasts.
+
+    Args:
+        beside: Another folder of the activity's that a source operation writes into, for it is no build.
 
     Raises:
         BuildTooLarge: It was more than the project's share; the container is gone, and the block was ended.
@@ -47,7 +51,7 @@ async def room_watched(
     try:
         async with asyncio.TaskGroup() as group:
             watching = group.create_task(
-                _watch(deployment, host, app, look_seconds), name=f"room of the build of {app}",
+                _watch(deployment, host, app, look_seconds, beside), name=f"room of the build of {app}",
             )
             yield
             watching.cancel()
@@ -87,11 +91,13 @@ async def empty_cache(deployment: Deployment, host: Host, tell: Tell) -> None:
         tell.line("the cache of builds was emptied, as asked")
 
 
-async def _watch(deployment: Deployment, host: Host, app: str, look_seconds: float) -> None:
+async def _watch(deployment: Deployment, host: Host, app: str, look_seconds: float, beside: str) -> None:
+    what = "source operation" if beside else "build"
     shares = host.settings.shares_of(deployment.project.id)
     most = Use(shares.build_mb * MEGABYTE, shares.build_files)
     # All that its containers can write into on a disk; what its scripts say has no bound of its own there.
-    folders = (host.places.build_of(deployment.id, app), host.places.cache(deployment.project.id, deployment.zone))
+    own = [host.places.build_of(deployment.id, folder) for folder in (app, beside) if folder]
+    folders = (*own, host.places.cache(deployment.project.id, deployment.zone))
     loop = asyncio.get_running_loop()
     pause = look_seconds
     while True:
@@ -100,7 +106,7 @@ async def _watch(deployment: Deployment, host: Host, app: str, look_seconds: flo
         use = await _use(most, *folders)
         if too_much := _too_much(use, most):
             raise BuildTooLarge(
-                f"the build of {app} was ended: with the project's cache it has written {too_much}",
+                f"the {what} of {app} was ended: with the project's cache it has written {too_much}",
                 where=f"shares.{'build_mb' if use.size_bytes > most.size_bytes else 'build_files'}",
                 hint="write less, or have the operator raise the share; nothing was changed",
             )

@@ -16,6 +16,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from deployd.access.roles import Role
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
 from deployd.deployment.deployment import Deployment
@@ -34,6 +35,7 @@ from deployd.release.out_of_memory import hint_memory, memory_full
 from deployd.release.ports import Host
 from deployd.release.release import Release
 from deployd.release.rest import find_live
+from deployd.state.activities import Trigger
 from deployd.state.rests import AWAKE
 
 DEFAULT_SECONDS = 3_600.0
@@ -48,6 +50,12 @@ class OperationGone(DeployError):
     """What is live has no such operation, or nothing is."""
 
     code: ClassVar[str] = "operation-gone"
+
+
+class OperationNotAllowed(DeployError):
+    """What became live meanwhile gives it to a greater role than that of who asked."""
+
+    code: ClassVar[str] = "operation-not-allowed"
 
 
 class OperationFailed(DeployError):
@@ -98,10 +106,12 @@ async def run_operation(deployment: Deployment, host: Host, tell: Tell) -> Ran:
 
     Raises:
         OperationGone: There is nothing that could be run.
+        OperationNotAllowed: It has become one for a greater role since somebody asked for it.
         OperationFailed: Its status was not 0.
         OperationOverran: It took longer than its `timeout`.
     """
     found = await _find(deployment, host)
+    refuse_role(deployment.activity.trigger, found.operation)
     script = await asyncio.to_thread(
         prepare, found.scripts, found.name, hook_script(found.operation.start), group=found.release.version.uid,
     )
@@ -147,6 +157,18 @@ async def end_operation(deployment: Deployment, host: Host, tell: Tell) -> None:
         return
     await _stop(found, host, tell)
     await _forget(found, host)
+
+
+def refuse_role(asked: Trigger, operation: Operation) -> None:
+    """
+    Raises:
+        OperationNotAllowed: A deployment before it has changed who may run it.
+    """
+    if asked.role and not Role(asked.role).includes(Role(operation.role)):
+        raise OperationNotAllowed(
+            f"the operation {operation.name} of {asked.app} is for {operation.role}s since the deployment before it,"
+            f" and {asked.who} was {asked.role}",
+        )
 
 
 async def _follow(

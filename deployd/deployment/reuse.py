@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Set
 from typing import Any
 
 from deployd.environment.platform import APP_FOLDER
@@ -18,16 +18,23 @@ from deployd.ids import CommitId, SlugKey
 from deployd.plan import KeyParts, PlannedStage
 from deployd.project.model import Application
 from deployd.release.ports import Host
-from deployd.runtimes.stages import Stage, StagedBuild
+from deployd.runtimes.known import runtime_of
+from deployd.runtimes.stages import EVERYTHING, Stage, StagedBuild
 from deployd.settings import ProjectSettings
 
-FORMAT = 1
+FORMAT = 2
 OPEN, PROTECTED = "open", "protected"
 Entries = Mapping[str, str]
 """{path from the application's root: mode, kind and git's id}"""
 MOST_NAMED = 2
-PROGRAMS = (".global/", ".local/")
-"""Programs of the repository itself: they would be found before those of the image."""
+OF_PROGRAMS = (".global", ".local")
+"""Programs of the repository itself there would be found before those of the image."""
+GIT_FOLDER = "HEAD"
+"""With it, what git is asked in the application's folder may be answered by settings of the repository's own."""
+TAKES_CODE = re.compile(r"(?:PATH|HOME|LIB|OPTIONS|OPT|PRELOAD)$", re.IGNORECASE)
+"""Names of variables by which programs find code, or settings that lead to it: PYTHONPATH, NODE_OPTIONS, HOME."""
+WHOLE = frozenset({APP_FOLDER, ".", ""})
+LINK, ATTRIBUTES, PHP_INI = "120000 ", ".gitattributes", "php.ini"
 
 
 def zone_of(project: ProjectSettings, branch: str) -> str:
@@ -51,7 +58,7 @@ async def plan_stages(
     if not await host.kept.can_be_used():
         return ()
     entries = await host.code.entries(project.id, commit, app.root)
-    if entries is None or any(path.startswith(PROGRAMS) for path in entries):
+    if entries is None or has_programs(app, entries):
         return ()
     before = await host.code.entries(project.id, live, app.root) if live is not None else None
     keys = stage_keys(project, branch, app, parts, build, entries, variables)
@@ -81,6 +88,7 @@ def stage_keys(
     common = [
         FORMAT, project.id, zone_of(project, branch), app.name, app.type, parts.image, parts.variables,
         [step.script for step in build.begin], sorted(named_in(variables, entries).items()),
+        entries.get(PHP_INI, ""),   # every PHP reads it, also the one that only looks for extensions
     ]
     keys: dict[str, SlugKey] = {}
     for stage in build.stages:
@@ -94,28 +102,55 @@ def stage_keys(
     return keys
 
 
+def has_programs(app: Application, entries: Entries) -> bool:
+    """Whether the repository brings programs, or a repository of git, that steps may run in place of the image's. Pure.
+
+    Also as a link where the folder would be.
+    """
+    own = (folder.removeprefix(f"{APP_FOLDER}/") for folder in runtime_of(app).programs)
+    folders = (*OF_PROGRAMS, *own)
+    above = {path for folder in folders for path in with_folders(folder)}
+    below = tuple(f"{folder}/" for folder in folders)
+    return any(path == GIT_FOLDER or path in above or path.startswith(below) for path in entries)
+
+
 def inputs_of(stage: Stage, entries: Entries) -> dict[str, str]:
     """The files that have a part in a stage's result; of some only that they are there. Pure."""
     kept = stage.kept
     if kept is None or not kept.inputs:
         return {}
     files = {path: about for path, about in entries.items() if kept.depends_on(path)}
+    if kept.inputs != EVERYTHING and any(about.startswith(LINK) for about in files.values()):
+        return dict(entries)   # what it leads to has a part, too
+    files |= {path: about for path, about in entries.items() if path.rpartition("/")[2] == ATTRIBUTES}
     return {**{path: "" for path in entries if re.fullmatch(kept.names, path)}, **files}
 
 
-def named_in(value: Any, entries: Entries) -> dict[str, str]:
-    """Files that variables name, by themselves or in options (`--require /app/x.js`), and all in folders. Pure."""
-    texts, waiting = [], [value]
+def named_in(variables: Any, entries: Entries) -> Entries:
+    """Files that variables name, by themselves or in options (`--require /app/x.js`), and all in folders; all files
+    where programs take code or settings from what is named, for these lead further. Pure."""
+    named: set[str] = set()
+    waiting: list[tuple[str, Any]] = [("", variables)]
     while waiting:
-        item = waiting.pop()
+        name, item = waiting.pop()
         if isinstance(item, str):
-            texts.append(item)
+            words = _paths_in(item)
+            if TAKES_CODE.search(name) and (not words.isdisjoint(WHOLE) or _named(words, entries)):
+                return entries
+            named |= words
         elif isinstance(item, Mapping):
-            waiting += item.values()
+            waiting += [(str(key), value) for key, value in item.items()]
         elif isinstance(item, list | tuple):
-            waiting += item
-    words = {word.removeprefix(f"{APP_FOLDER}/").removeprefix("./").rstrip("/")
-             for text in texts for word in re.split(r"[\s=:,;'\"]+", text)}
+            waiting += [(name, value) for value in item]
+    return _named(named, entries)
+
+
+def _paths_in(text: str) -> set[str]:
+    return {word.removeprefix(f"{APP_FOLDER}/").removeprefix("./").rstrip("/")
+            for word in re.split(r"[\s=:,;'\"]+", text) if word}
+
+
+def _named(words: Set[str], entries: Entries) -> dict[str, str]:
     return {path: about for path, about in entries.items() if not words.isdisjoint(with_folders(path))}
 
 

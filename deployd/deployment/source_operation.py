@@ -12,16 +12,20 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Any, ClassVar
 
 from deployd.activity.kinds import Kind, Progress
 from deployd.activity.log import Tell
 from deployd.confined.trash import move_to_trash
-from deployd.deployment.build import build_network
+from deployd.deployment.build import build_network, refuse_without_room
+from deployd.deployment.build_quota import ensure_cache_in_bounds, room_watched
 from deployd.deployment.deployment import Deployment
 from deployd.deployment.source_container import (
+    OWN_FOLDER,
     container_name,
     container_of,
     make_cache,
@@ -30,7 +34,7 @@ from deployd.deployment.source_container import (
     source_folder,
 )
 from deployd.deployment.source_result import commit_left, copy_of_pack
-from deployd.engine.script import prepare
+from deployd.engine.script import Script, prepare
 from deployd.engine.script_runner import ScriptRunner
 from deployd.errors import DeployError
 from deployd.ids import CommitId
@@ -82,8 +86,10 @@ async def clone_source(deployment: Deployment, host: Host, tell: Tell) -> Cloned
 
     Raises:
         SourceProtected, SourceOperationGone, ConfigurationRefused: There is nothing that could be run.
+        DiskFull: There is not room enough to begin.
     """
     refuse_protected(deployment)
+    await refuse_without_room(host)
     project, name = deployment.project, deployment.activity.trigger.operation
     await host.code.fetch(project)
     tip = await host.code.tip(project.id, deployment.branch)
@@ -113,9 +119,11 @@ async def run_source_operation(deployment: Deployment, host: Host, tell: Tell) -
 
     Raises:
         SourceOperationFailed: One ended with another status than 0.
+        BuildTooLarge: One wrote more than a build may.
     """
     cloned = deployment.journal.result("clone_source", Cloned)
     config = await config_of(deployment.project, cloned.commit, host)
+    await ensure_cache_in_bounds(deployment, host, tell)
     for number, (name, image) in enumerate(cloned.apps):
         app = config.application(name)
         assert app is not None, name
@@ -206,7 +214,6 @@ def protected(branch: str, source: str) -> SourceProtected:
 async def _run(
     deployment: Deployment, host: Host, tell: Tell, app: Application, image: str, cloned: Cloned, *, is_first: bool,
 ) -> None:
-    operation = deployment.activity.trigger.operation
     name, folder = container_name(deployment, app.name), host.places.build_scripts(deployment.id, app.name)
     texts = scripts_of(deployment, app, cloned.commit, is_first=is_first)
     scripts = [
@@ -219,10 +226,22 @@ async def _run(
         await host.engine.ensure_network(build_network(deployment))
         there = await host.engine.ensure_container(
             await container_of(deployment, host, app, image, (cloned.commit, cloned.uid), scripts))
-    runner = ScriptRunner(host.engine, name, f"{cloned.uid}:{cloned.uid}")
+    async with room_watched(deployment, host, app.name, name, beside=OWN_FOLDER):
+        await _follow(
+            deployment, host, app.name, ScriptRunner(host.engine, name, f"{cloned.uid}:{cloned.uid}"), scripts,
+            partial(tell.program, app=app.name, goes_on=goes_on),
+        )
+    await host.engine.wait_until_dead(there)   # nothing writes while what it made is read
+
+
+async def _follow(
+    deployment: Deployment, host: Host, app: str, runner: ScriptRunner, scripts: Sequence[Script],
+    begin: Callable[[str], Awaitable[Callable[[str], None]]],
+) -> None:
+    operation = deployment.activity.trigger.operation
     titles = {"checkout": "checkout", "operation": f"source operation {operation}", "collect": "what it committed"}
     for script in scripts:
-        say = await tell.program(titles[script.name], app=app.name, goes_on=goes_on)
+        say = await begin(titles[script.name])
         recent: list[str] = []
 
         def on_line(text: str, recent: list[str] = recent, say: Any = say) -> None:
@@ -233,10 +252,9 @@ async def _run(
         status = await runner.follow(script, on_line, limit_seconds=host.settings.build.limit_seconds)
         if status != 0:
             raise SourceOperationFailed(
-                f"{titles[script.name]} of {app.name} ended with exit code {status}", evidence=tuple(recent),
+                f"{titles[script.name]} of {app} ended with exit code {status}", evidence=tuple(recent),
                 hint="mend the command in the application's file; the branch is as it was",
             )
-    await host.engine.wait_until_dead(there)   # nothing writes while what it made is read
 
 
 async def _remove_containers(deployment: Deployment, host: Host) -> None:

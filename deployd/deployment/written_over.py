@@ -17,6 +17,8 @@ from deployd.confined.beneath import open_folder, read_file
 from deployd.deployment.reuse import Entries, with_folders
 
 MOST_WRITTEN_OVER = 50_000
+LONGEST_NAMES = 4_000_000
+"""Characters of all names together: they are read whenever a build looks for what it may take over."""
 LARGEST_RECORD_BYTES = 8_000_000
 OPAQUE = "trusted.overlay.opaque"
 """How overlayfs marks a folder that was removed and made once more: nothing of the layers below is seen in it."""
@@ -32,14 +34,16 @@ def written_over(upper: Path, entries: Entries) -> tuple[dict[str, Any], str]:
     folders = {folder for path in entries for folder in with_folders(path)} - entries.keys()
     over: dict[str, str] = {}
     new: list[str] = []
+    count = length = 0
     waiting = [""]
     while waiting:
         below = waiting.pop()
-        if len(over) + len(new) > MOST_WRITTEN_OVER:
-            return {}, "it wrote beside too many files of the repository"
         if below and _is_opaque(upper, below):
             return {}, f"it replaced the folder {below}"
         for path, seen in _entries(upper, below):
+            count, length = count + 1, length + len(path)
+            if count > MOST_WRITTEN_OVER or length > LONGEST_NAMES:
+                return {}, "it wrote beside too many files of the repository"
             if path in entries:
                 over[path] = entries[path]
             elif path in folders:

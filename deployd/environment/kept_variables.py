@@ -3,7 +3,8 @@
 They are the project's or an environment's, and an environment inherits those of its parents. The parent is the one that
 people named, else production. What is secret stays where it is safe:
 
-    a protected environment inherits nothing of one that is not: else who may push there could change what it sees;
+    a protected environment inherits nothing of one that is not, nor of that one's parents: else who may push there, or
+    say who its parent is, could change what it sees;
     what is sensitive in a protected environment is inherited only when somebody said that it is.
 """
 
@@ -13,6 +14,7 @@ import json
 import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import takewhile
 
 from deployd.environment.variables import as_text
 from deployd.errors import Unusable
@@ -88,16 +90,20 @@ def levels_seen(
         of_branches: {branch: variables} of the environment and of its parents.
         parents: The nearest first.
     """
-    into_protected = project.protection_of(branch) is not None
     levels = [VariableLevel("project", "kept", _by_name(of_project))]
-    for parent in reversed(parents):
+    for parent in reversed(heard(project, branch, parents)):
         of_protected = project.protection_of(parent) is not None
-        if into_protected and not of_protected:
-            continue
         handed_on = [item for item in of_branches.get(parent, ()) if is_handed_on(item, of_protected=of_protected)]
         levels.append(VariableLevel("environment", "inherited", _by_name(handed_on), parent))
     levels.append(VariableLevel("environment", "kept", _by_name(of_branches.get(branch, ())), branch))
     return tuple(level for level in levels if level.variables)
+
+
+def heard(project: ProjectSettings, branch: str, parents: Sequence[str]) -> tuple[str, ...]:
+    """The parents that have a say in what an environment sees: of a protected one those up to the first that is not."""
+    if project.protection_of(branch) is None:
+        return tuple(parents)
+    return tuple(takewhile(lambda parent: project.protection_of(parent) is not None, parents))
 
 
 def is_handed_on(variable: KeptVariable, *, of_protected: bool) -> bool:

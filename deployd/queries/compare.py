@@ -10,16 +10,20 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from hashlib import sha256
 
-from deployd.environment.variables import variables_of
+from deployd.environment.shown_variables import may_be_secret
+from deployd.environment.variables import as_text, variables_of
 from deployd.plan import REASONS
 from deployd.project.model import Application, Instance, ProjectConfig, RouteTemplate, Service
 from deployd.release.version import AppVersion, Version, worker_part
 from deployd.settings import ProjectSettings
+from deployd.settings.variables import canonical_name
 
 SECTIONS = ("applications", "services", "routes", "workers", "crons", "variables", "images", "slugs")
 SHORT = 12
 """Characters of a key or an id that people read."""
 LONGEST_SHOWN = 300
+UNTOLD = "it is a secret, and is not compared with that of another environment"
+"""Who may set one elsewhere would find out by guessing."""
 NO_CONTENT = frozenset({"place", "type_place", "places"})
 """Fields that say where something stands in a file."""
 
@@ -129,8 +133,10 @@ def _of_files(config: ProjectConfig, project: ProjectSettings, branch: str) -> d
             for app in apps for cron in app.crons
         },
         "variables": {
-            f"{app.name}: {name}": Fact("", {"its value differs": digest(value)})
-            for app in apps for name, value in _variables(app, project, branch)
+            f"{app.name}: {name}": Fact("", {UNTOLD: f"{project.id}/{branch}"} if is_secret else {
+                "its value differs": digest(value),
+            })
+            for app in apps for name, value, is_secret in _variables(app, project, branch)
         },
     }
 
@@ -172,10 +178,17 @@ def _route(route: RouteTemplate) -> Fact:
     return Fact(leads[:LONGEST_SHOWN], {"its settings changed": digest(route)})
 
 
-def _variables(app: Application, project: ProjectSettings, branch: str) -> Iterator[tuple[str, object]]:
+def _variables(app: Application, project: ProjectSettings, branch: str) -> Iterator[tuple[str, object, bool]]:
+    """(name, value, whether nobody is told what it is)"""
     found = variables_of(app, app.web.instance, project, branch, building=False)
-    yield from found.environment.items()
-    yield from found.platform.items()
+    secrets = {
+        canonical_name(name) for level in project.variable_levels(branch) for name, variable in level.variables.items()
+        if variable.sensitive or may_be_secret(name, as_text(variable.value))
+    }
+    for name, value in found.environment.items():
+        yield name, value, f"env:{name}" in secrets
+    for name, other in found.platform.items():
+        yield name, other, name in secrets
 
 
 def _short(image: str) -> str:

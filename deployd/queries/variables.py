@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 
 from deployd.access.errors import NotFound
-from deployd.environment.kept_variables import is_handed_on
+from deployd.environment.kept_variables import heard, is_handed_on
 from deployd.environment.naming import machine_name
 from deployd.environment.shown_variables import may_be_secret
 from deployd.environment.variables import as_text
@@ -135,11 +135,8 @@ def _levels(
     if branch:
         yield _of_settings("environment", project.environment_variables(branch), branch)
         yield [shape_of(row, branch) for row in rows.get(machine_name(branch), ())]
-    into_protected = project.protection_of(branch) is not None
-    for parent in parents:
+    for parent in heard(project, branch, parents):
         of_protected = project.protection_of(parent) is not None
-        if into_protected and not of_protected:
-            continue
         yield [shape_of(row, parent, origin="inherited") for row in rows.get(machine_name(parent), ())
                if is_handed_on(row.variable, of_protected=of_protected) and row.variable.enabled]
     yield _of_settings("project", project.variables, "")

@@ -12,6 +12,8 @@ from deployd.runtimes.runtime import BuildStep
 from deployd.runtimes.stages import Kept, Stage
 
 DEPENDENCIES, PACKAGES, AUTOLOADER = "dependencies", "packages", "autoloader"
+GEMS = r"[^/]+\.gem"
+"""`gem install` takes one that lies in the application's root before it asks anybody else."""
 CODE_OF_PHP = r".*\.(?:php|inc|hh)"
 """Files in which composer looks for classes."""
 OPTIMIZES = re.compile(r" (?:-[nqv]*o[noqv]*|--optimize-autoloader)(?: |$)", re.MULTILINE)
@@ -22,7 +24,8 @@ def global_dependencies(steps: Iterable[BuildStep], *, can_be_kept: bool) -> Ite
     """Of all languages together: each installs into the same folder, and one may use what another one brought."""
     found = tuple(steps)
     if found:
-        yield Stage("global dependencies", found, Kept(DEPENDENCIES, MODULES) if can_be_kept else None)
+        inputs = f"{MODULES}|{GEMS}"
+        yield Stage("global dependencies", found, Kept(DEPENDENCIES, inputs) if can_be_kept else None)
 
 
 def installing(

@@ -42,6 +42,8 @@ class Trigger:
     """Operations: whose it is."""
     operation: str = ""
     """Operations: its name."""
+    role: str = ""
+    """Operations: of who asked, when they asked."""
     said: str = ""
     """What is wanted, for people, where the kind alone does not say it."""
 

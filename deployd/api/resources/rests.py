@@ -7,7 +7,7 @@ from typing import Annotated
 from aiohttp import web
 from pydantic import Field
 
-from deployd.access.actions import Action
+from deployd.access.actions import Action, refuse_unless_may
 from deployd.api.answers import one
 from deployd.api.asked import Asked
 from deployd.api.bodies import Body, read_body
@@ -70,6 +70,9 @@ async def wake(asked: Asked) -> web.Response:
 async def describe(asked: Asked) -> web.Response:
     project, environment = asked.environment()
     body = await read_body(asked.request, DescriptionBody)
+    if body.parent is not None:   # whose child it is decides which variables it sees
+        least = await asked.commands.variables.least(project, environment)
+        refuse_unless_may(asked.caller, least, project)
     return one(await asked.commands.descriptions.describe(
         project, environment, title=body.title, parent=body.parent,
     ))

@@ -20,8 +20,12 @@ BEFORE = frozenset({
 })
 """Scripts that run before all packages are there."""
 AFTER = frozenset({"post-install-cmd", "pre-autoload-dump", "post-autoload-dump"})
+MERGES = "wikimedia/composer-merge-plugin"
+"""Reads other manifests, which name further ones."""
+LOADS = "tbachert/spi"
+"""Loads classes of the project when the autoloader is written."""
 PLUGINS = frozenset({
-    "bamarni/composer-bin-plugin", "composer/installers", "composer/package-versions-deprecated", "composer/satis",
+    "composer/installers", "composer/package-versions-deprecated", "composer/satis",
     "cweagans/composer-patches", "dealerdirect/phpcodesniffer-composer-installer", "drupal/core-project-message",
     "drupal/core-vendor-hardening", "ergebnis/composer-normalize", "johnpbloch/wordpress-core-installer",
     "kylekatarnls/update-helper", "laminas/laminas-component-installer", "laminas/laminas-dependency-plugin",
@@ -30,10 +34,10 @@ PLUGINS = frozenset({
     "magento/composer-dependency-version-audit-plugin", "magento/composer-root-update-plugin",
     "magento/inventory-composer-installer", "magento/magento-composer-installer",
     "mnsami/composer-custom-directory-installer", "ocramius/package-versions", "oomphinc/composer-installers-extender",
-    "pestphp/pest-plugin", "php-http/discovery", "phpro/grumphp", "phpstan/extension-installer",
+    "pestphp/pest-plugin", "php-http/discovery", "phpstan/extension-installer",
     "pyrech/composer-changelogs", "roave/security-advisories", "roots/wordpress-core-installer", "symfony/flex",
-    "symfony/runtime", "symfony/thanks", "tbachert/spi", "typo3/class-alias-loader", "vaimo/composer-patches",
-    "wikimedia/composer-merge-plugin", "yiisoft/yii2-composer",
+    "symfony/runtime", "symfony/thanks", LOADS, "typo3/class-alias-loader", "vaimo/composer-patches",
+    MERGES, "yiisoft/yii2-composer",
 })
 """Plug-ins that read packages, composer's own files and what these name, and no other files of a project."""
 NOT_NAMES = frozenset({
@@ -43,11 +47,16 @@ NOT_NAMES = frozenset({
 """Parts of composer.json in which texts are no names of files that installing reads."""
 ALWAYS = (
     r"php\.ini", r"composer\.(?:json|lock)", r"auth\.json", r"symfony\.lock", r".*\.(?:patch|diff)",
-    r"[^/]*patches[^/]*\.json",
+    r"[^/]*patches[^/]*\.json", r"vendor(?:/.*)?", r"config/bundles\.php",
 )
+"""What is in `vendor` already is run, plug-ins too; symfony/flex runs its list of bundles when it adds to it."""
 MOST_NAMES = 2_000
-RUNS_FILES = re.compile(r"^\s*(?:auto_(?:pre|ap)pend_file|opcache\.preload|(?:zend_)?extension)\b", re.MULTILINE)
-"""Settings of php.ini with which any command of PHP runs files that they name."""
+ROOT = "/app"
+"""Where the application is when it is built."""
+RUNS_FILES = re.compile(
+    r"(?:^|[\r\n\]])\s*(?:auto_(?:pre|ap)pend_file|opcache\.preload|(?:zend_)?extension)\b", re.IGNORECASE,
+)
+"""Settings of php.ini with which any command of PHP runs files that they name; they may stand behind a `[section]`."""
 
 
 def composer_install(manifests: Manifests) -> Install:
@@ -64,11 +73,15 @@ def composer_install(manifests: Manifests) -> Install:
     autoload = [manifest.get(key) for key in ("autoload", "autoload-dev")]
     written = manifest.get("config")
     config = written if isinstance(written, dict) else {}
+    there = {str(package.get("name")) for package in _packages(lock)}
+    if MERGES in there and '"merge-scripts"' in (manifests.text("composer.json") or ""):
+        return Install("composer", why_not=f"{MERGES} brings scripts of other files")
     return Install(
-        "composer", inputs=_inputs(manifest, lock, manifests), why_not=_why_not(names, lock),
+        "composer", why_not=_why_not(names, lock),
+        inputs=_inputs(manifest, lock, manifests) + (r"|.*\.json" if MERGES in there else ""),
         scripts_after=not names.isdisjoint(AFTER),
         scans_code=any(isinstance(item, dict) and item.get("classmap") for item in autoload)
-        or bool(config.get("optimize-autoloader") or config.get("classmap-authoritative")),
+        or bool(config.get("optimize-autoloader") or config.get("classmap-authoritative")) or LOADS in there,
     )
 
 
@@ -91,8 +104,10 @@ def _packages(lock: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def _inputs(manifest: dict[str, Any], lock: dict[str, Any], manifests: Manifests) -> str:
     named = {key: value for key, value in manifest.items() if key not in NOT_NAMES}
-    places = [package.get(part) for package in _packages(lock) for part in ("dist", "source")]
-    folders = [place.get("url") for place in places if isinstance(place, dict)]   # or archives; addresses name no file
+    folders = [
+        found.get("url") for package in _packages(lock)
+        for found in (package.get("dist"), package.get("source")) if isinstance(found, dict)
+    ]
     names = {name for text in _texts([named, folders]) if (name := _name(text)) and manifests.has(name)}
     if len(names) > MOST_NAMES:
         return ".*"
@@ -103,10 +118,10 @@ def _name(text: str) -> str:
     """The file or folder that a text names, or the folder in which a pattern begins; empty: it names none."""
     if len(text) > 4_000 or "\0" in text:
         return ""
-    parts = posixpath.normpath(text.strip().removeprefix("file://").removeprefix("/app/")).lstrip("/").split("/")
+    whole = posixpath.normpath(posixpath.join(ROOT, text.strip().removeprefix("file://")))
+    parts = whole.removeprefix(ROOT).lstrip("/").split("/")
     plain = next((number for number, part in enumerate(parts) if set(part) & set("*?[{")), len(parts))
-    name = "/".join(parts[:plain])
-    return "" if name in (".", "") or name.startswith("..") else name
+    return "/".join(parts[:plain])
 
 
 def _texts(value: Any) -> Iterator[str]:

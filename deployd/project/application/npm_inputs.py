@@ -21,8 +21,13 @@ WITH_SCRIPTS = frozenset({
     "utf-8-validate", "vue-demi", "workerd", "yarn", "zeromq",
 })
 """Packages whose scripts compile or fetch their own parts, and read no file of the project."""
-INPUTS = r"package\.json|package-lock\.json|npm-shrinkwrap\.json|\.npmrc"
-RUNS_FILES = re.compile(r"^\s*(?:script-shell|node-options|globalconfig|userconfig|onload-script|git)\b", re.MULTILINE)
+INPUTS = r"package\.json|package-lock\.json|npm-shrinkwrap\.json|\.npmrc|node_modules(?:/.*)?"
+"""Packages that the repository brings are not installed anew, and scripts of others run them."""
+FETCHES = ".prebuild-installrc"
+"""Says from where scripts of packages take what they would compile."""
+RUNS_FILES = re.compile(
+    r"""(?:^|[\r\n])[\s"']*(?:script-shell|node-options|node[-_]gyp|globalconfig|userconfig|onload-script|git)\b""",
+)
 """Settings of .npmrc with which npm runs or reads files that they name."""
 OF_FOLDERS = ("file:", "link:", "portal:", ".", "/", "~")
 
@@ -49,6 +54,8 @@ def _why_not(manifest: dict[str, Any], lock: dict[str, Any] | None, manifests: M
         return f"the script {own[0]} of package.json may read any file"
     if manifest.get("workspaces"):
         return "workspaces are installed from folders of the project"
+    if manifests.has(FETCHES):
+        return f"{FETCHES} has packages take files from where it says"
     if manifests.has("binding.gyp"):
         return "binding.gyp is compiled when packages are installed"
     return next(filter(None, (_why_package(path, item) for path, item in packages.items())), "")

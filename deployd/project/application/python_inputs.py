@@ -21,10 +21,13 @@ FROM_INDEX = re.compile(
     r"(?:[ =].*)?",
 )
 """Requirements and options that lead to no file of the project."""
-UV_FILES = r"pyproject\.toml|uv\.lock|uv\.toml|\.python-version"
+UV_FILES = r"pyproject\.toml|uv\.lock|uv\.toml|\.python-version|\.venv(?:/.*)?"
+"""With the Python of an environment that the repository brings, which is run."""
+ARCHIVE = re.compile(r"[^\s\[;]+\.(?:whl|zip|tar|tgz|tbz|txz|tlz|gz|bz2|xz|lz|lzma)(?:[\s\[;].*)?", re.IGNORECASE)
+"""A file in the application's root, when there is one of that name."""
 
 
-MODULES = r"[^/]+\.py|[^/]+/__init__\.py"
+MODULES = r"[^/]+\.(?:py|pyc|so)|[^/]+/__init__\.[^/]+|(?:[^/]+/)?__pycache__(?:/.*)?"
 """Of the application's root: `python3 -m pip` finds them before its own."""
 
 
@@ -56,7 +59,7 @@ def pip_install(manifests: Manifests, command: str) -> Install:
             named = NAMED.fullmatch(line)
             if named:
                 waiting.append(posixpath.normpath(posixpath.join(posixpath.dirname(name), named["file"])))
-            elif not FROM_INDEX.fullmatch(line):
+            elif not FROM_INDEX.fullmatch(line) or ARCHIVE.fullmatch(line):
                 return Install("pip", why_not=f"`{line[:60]}` of {name} may lead to files of the project")
     return Install("pip", inputs="|".join((*(re.escape(name) for name in sorted(read)), MODULES)))
 

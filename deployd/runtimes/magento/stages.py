@@ -29,7 +29,7 @@ NO_CODE = (
 NO_STATIC = r".*\.md|(?:.*/)?(?:layout|page_layout|ui_component)/.*\.xml|pub/(?:media|errors)/.*|m2-hotfixes/.*"
 """Files of which static content is not made."""
 TEMPLATES = r".*\.phtml"
-CLASSES = r"(?!app/etc/).*\.php"
+CLASSES = r"(?!(?:app/etc|vendor|generated|var)/).*\.php"
 """Of these, static content is made of those that PHP reads when it is made, which it writes down."""
 RECORD = ".deployd-read"
 """As in static_content.php."""

@@ -73,6 +73,15 @@ async def test_the_project_and_protected_environments_take_an_admin(
     assert [item[0] for item in queries.variables.asked] == ["put", "delete", "plan"]
 
 
+async def test_whose_child_a_protected_environment_is_takes_an_admin(client: Client, queries: FakeQueries) -> None:
+    for path, who, body, status in (
+        (PRODUCTION, "carl", {"parent": "main"}, 403), (PRODUCTION, "carl", {"parent": ""}, 403),
+        (PRODUCTION, "carl", {"title": "New"}, 200), (PRODUCTION, "ada", {"parent": "main"}, 200),
+        (MAIN, "carl", {"parent": "next"}, 200),
+    ):
+        assert (await ask(client, "POST", f"{path}/describe", who, body))[0] == status, (path, who, body)
+
+
 async def test_a_viewer_neither_reads_nor_guesses_them(client: Client, queries: FakeQueries) -> None:
     for method, path in (
         ("GET", f"{MAIN}/variables"), ("GET", f"{PROJECT}/variables"), ("GET", f"{MAIN}/{COLOUR}"),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any, cast
 
 import pytest
@@ -10,8 +11,11 @@ from deployd.access.errors import Forbidden, NotFound
 from deployd.access.roles import Role
 from deployd.commands.crons import AtRest
 from deployd.commands.operations import OperationCommands, SeveralHaveIt
+from deployd.deployment.operation import OperationNotAllowed, refuse_role
+from deployd.project.model import Operation
 from deployd.queries.operations import OperationShape
 from deployd.state import activities, rests
+from deployd.state.activities import Trigger
 from tests.support.commands_world import SHOP_MAIN, World, version
 
 
@@ -42,7 +46,17 @@ async def test_it_waits_in_the_lane_and_knows_which_it_is(world: World, commands
     made = await run(commands, "clear")
     assert (made.kind, made.state, made.said, made.who) == ("operation", "pending", "operation clear of app", "ada")
     (row,) = await world.store.read(lambda db: activities.latest(db, environment=SHOP_MAIN, states=("pending",)))
-    assert (row.trigger.app, row.trigger.operation) == ("app", "clear")
+    assert (row.trigger.app, row.trigger.operation, row.trigger.role) == ("app", "clear", "contributor")
+
+
+def test_what_becomes_an_operation_of_a_greater_role_while_it_waits_is_not_run() -> None:
+    asked = Trigger("ada", "api", app="app", operation="look", role="viewer")
+    refuse_role(asked, Operation("look", "x", role="viewer"))
+    for role in ("contributor", "admin"):
+        with pytest.raises(OperationNotAllowed):
+            refuse_role(asked, Operation("look", "x", role=role))
+    refuse_role(replace(asked, role="approver"), Operation("look", "x", role="contributor"))
+    refuse_role(replace(asked, role=""), Operation("look", "x", role="admin"))   # asked for before roles were noted
 
 
 @pytest.mark.parametrize(("name", "least"), [

@@ -258,6 +258,14 @@ async def test_a_title_and_a_parent_are_shown_and_changed_and_are_no_html(client
     assert world.queries.asked[-1] == ("describe", "shop", "next", "New", "")
 
 
+async def test_whose_child_a_protected_environment_is_takes_an_admin(client: Client, world: World) -> None:
+    await sign_in(client)
+    resting(world, "live", parent="main")
+    world.queries.variables.protected = (world.queries.running[1].name,)
+    assert (await press(client, f"{NEXT}/describe", title="New", parent=""))[0] == 403
+    assert (await press(client, f"{NEXT}/describe", title="New", parent="main"))[0] == 303
+
+
 async def test_a_viewer_brings_nothing_to_rest(client: Client, world: World) -> None:
     await sign_in(client, VERA)
     assert "Pause…" not in await said(client, NEXT)

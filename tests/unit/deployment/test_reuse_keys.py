@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deployd.deployment.reuse import fits, named_in, stage_keys, zone_of
+from deployd.deployment.reuse import fits, has_programs, named_in, stage_keys, zone_of
 from deployd.deployment.written_over import first_outside, take_record, written_over
 from deployd.plan import KeyParts
 from deployd.project.model import Application
@@ -97,15 +97,58 @@ def test_everything_is_made_anew_with_another_image_variable_project_or_zone():
 
 
 def test_files_that_variables_name_have_a_part_in_everything():
-    named = {"environment": {"NODE_OPTIONS": "--require /app/tools/first.js"}, "platform": {"a": {"b": ["./conf"]}}}
+    named = {"environment": {"TOOL": "--first=/app/tools/first.js"}, "platform": {"a": {"b": ["./conf"]}}}
     there = {"tools/first.js": "1", "conf/a": "2", "other/conf": "3", "first.js": "4"}
     assert named_in(named, there) == {"tools/first.js": "1", "conf/a": "2"}
     assert named_in({}, there) == {}
 
 
+@pytest.mark.parametrize(("name", "value", "is_all"), [
+    ("HOME", "/app", True), ("PYTHONPATH", "/usr/lib:/app/", True), ("NODE_PATH", ".", True), ("RUBYLIB", "./", True),
+    ("NODE_OPTIONS", "--require /app/tools/first.js", True), ("NODE_OPTIONS", "--max-old-space-size=4096", False),
+    ("APP_ROOT", "/app", False), ("PYTHONPATH", "/usr/lib", False), ("COMPOSER_HOME", "", False),
+])
+def test_where_variables_lead_programs_to_code_of_the_project_all_of_it_has_a_part(
+    name: str, value: str, *, is_all: bool,
+):
+    there = {"tools/first.js": "1", "other/conf": "3"}
+    assert named_in({"environment": {name: value}}, there) == (there if is_all else {})
+
+
+def test_php_reads_the_projects_settings_in_every_step():
+    assert changed(entries(**{"php.ini": "2"})) == ALL
+
+
+def test_what_git_makes_of_files_has_a_part_and_so_has_what_links_lead_to():
+    assert changed(entries(**{"packages/base/.gitattributes": "2"})) == ALL
+    link = {**entries(), "packages/base/lib": "120000 blob 1"}
+    before, after = keys(files=link), keys(files={**link, "shared/lib.txt": "100644 blob 2"})
+    assert before["packages"] != after["packages"]
+
+
+@pytest.mark.parametrize(("path", "has"), [
+    (".global/bin/composer", True), (".global", True), (".local", True), ("HEAD", True), (".globals/x", False),
+    ("src/.global/x", False), ("docs/HEAD", False),
+])
+def test_a_repository_that_brings_programs_takes_nothing_over(path: str, *, has: bool):
+    assert has_programs(shop(), {path: "120000 blob 1"}) is has
+
+
+@pytest.mark.parametrize(("path", "has"), [("go", True), ("go/bin/npm", True), ("go/pkg/x", False), ("gopher", False)])
+def test_programs_of_a_runtimes_own_folder_count_too(path: str, *, has: bool):
+    it = read_app({".platform.app.yaml": "name: app\ntype: golang:1.24\nweb: {commands: {start: x}}\n"})
+    assert has_programs(it, {path: "100755 blob 1"}) is has
+
+
 def test_a_protected_environment_has_a_zone_of_its_own():
     of = project(environments={"production": {"protected": True}})
     assert (zone_of(of, "production"), zone_of(of, "feature")) == ("protected", "open")
+
+
+@pytest.mark.parametrize("folder", ["vendor", "generated", "var"])
+def test_classes_that_are_read_without_being_written_down_have_a_part_in_static_content(folder: str):
+    one, other = (keys(files=entries(**{f"{folder}/a/B.php": about})) for about in "12")
+    assert one["static-content"] != other["static-content"]
 
 
 def test_templates_have_a_part_in_static_content_where_they_are_minified():
@@ -140,6 +183,16 @@ def test_what_a_container_wrote_is_told_as_files_of_the_repository_and_what_it_m
     assert why_not == ""
     made = ["new.txt", "pub/index.php", "pub/link", "pub/static/x", "vendor"]
     assert about == {"over": {"bin/magento": "1"}, "new": made}
+
+
+@pytest.mark.parametrize("bound", ["MOST_WRITTEN_OVER", "LONGEST_NAMES"])
+def test_what_is_written_down_has_a_bound_within_one_folder_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, bound: str,
+):
+    upper = layer(tmp_path, *(f"pub/{number}" for number in range(30)))
+    assert written_over(upper, {"pub/robots.txt": "3"})[1] == ""
+    monkeypatch.setattr(f"deployd.deployment.written_over.{bound}", 20)
+    assert "too many" in written_over(upper, {"pub/robots.txt": "3"})[1]
 
 
 def test_a_folder_of_the_repository_that_became_something_else_is_not_kept(tmp_path: Path):

@@ -78,8 +78,10 @@ def test_secrets_of_a_protected_environment_are_handed_on_only_when_somebody_sai
 
 def test_a_protected_environment_inherits_nothing_of_one_into_which_anybody_may_push() -> None:
     settings = project(environments={"main": {"protected": {"source": "dev"}}, "live": {"protected": True}})
-    found = seen(settings, "live", [], {"dev": [var("env:EVIL")], "main": [var("env:GOOD")]}, "dev", "main")
-    assert found.environment.keys() - {"FOO", "ONLY"} == {"GOOD"}
+    of = {"dev": [var("env:EVIL")], "main": [var("env:GOOD")]}
+    assert seen(settings, "live", [], of, "main", "dev").environment.keys() - {"FOO", "ONLY"} == {"GOOD"}
+    # Who may push to `dev` says whose child it is.
+    assert seen(settings, "live", [], of, "dev", "main").environment.keys() <= {"FOO", "ONLY"}
 
 
 def test_what_is_secret_in_a_protected_environment_is_in_no_build_of_it() -> None:

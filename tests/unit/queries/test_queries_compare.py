@@ -9,7 +9,7 @@ from deployd.ids import ActivityId, CommitId, SlugKey
 from deployd.plan import KeyParts
 from deployd.project.model import ProjectConfig
 from deployd.project.reader import read_project
-from deployd.queries.compare import Described, Fact, describe, differences, digest
+from deployd.queries.compare import UNTOLD, Described, Fact, describe, differences, digest
 from deployd.release.version import AppVersion, ServiceVersion, Version
 from deployd.settings import ProjectSettings, Settings
 from tests.doubles.trees import DictTree
@@ -84,12 +84,31 @@ def test_each_kind_says_what_of_it_differs() -> None:
 
 
 def test_no_value_of_a_variable_is_told() -> None:
-    one = describe(VERSION, config(mode="secret-one"), project(**{"env:token": "secret-two"}), "main")
-    other = describe(VERSION, config(mode="secret-three"), project(**{"env:token": "secret-four"}), "main")
+    one = describe(VERSION, config(mode="secret-one"), project(**{"env:colours": "secret-two"}), "main")
+    other = describe(VERSION, config(mode="secret-three"), project(**{"env:colours": "secret-four"}), "main")
     told = [asdict(section) for section in differences(one, other)]
-    assert [item["name"] for section in told for item in section["changes"]] == ["app: MODE", "app: TOKEN"]
+    assert [item["name"] for section in told for item in section["changes"]] == ["app: COLOURS", "app: MODE"]
     assert "secret" not in repr(told)
     assert "secret" not in repr(one)
+
+
+def test_nobody_finds_a_secret_out_by_setting_a_guess_elsewhere_and_comparing() -> None:
+    def at(branch: str, *, sensitive: bool, name: str = "env:PIN") -> Described:
+        given: Any = {"id": "shop", "environments": {branch: {"variables": {
+            name: {"value": "guessed", "sensitive": sensitive},
+        }}}}
+        return describe(VERSION, config(), ProjectSettings.model_validate(given), branch)
+
+    secret = at("main", sensitive=True)
+    for guess in (at("wip", sensitive=False), at("wip", sensitive=True)):
+        (name, change, _, _, why), = changes(guess, secret)["variables"]
+        assert (name, change) == ("app: PIN", "changed")
+        assert UNTOLD in why
+    for other in (at("main", sensitive=True, name="env:TOKEN"), at("main", sensitive=False, name="env:TOKEN")):
+        assert UNTOLD in changes(at("wip", sensitive=False, name="env:TOKEN"), other)["variables"][0][-1]
+    assert not changes(secret, at("main", sensitive=True))
+    plain = (at(branch, sensitive=False, name="env:COUNTRY") for branch in ("main", "wip"))
+    assert not changes(*plain)
 
 
 def test_files_that_cannot_be_read_leave_what_the_version_itself_knows() -> None:

@@ -58,10 +58,11 @@ def test_scripts_that_run_when_packages_are_there_run_each_time():
 
 
 def test_settings_that_run_files_of_the_project_are_a_reason_against_it():
-    assert kept(php(php__ini="auto_prepend_file = /app/x.php\n"))[0][1] == "php.ini has each command run a file"
-    files = {"package.json": "{}", "package-lock.json": json.dumps(NPM), ".npmrc": "script-shell=x"}
-    it = app("type: nodejs:20\n", **files)
-    assert kept(it)[0][1] == ".npmrc has npm run or read files that it names"
+    for text in ("auto_prepend_file = x.php\n", "a = 1\rauto_prepend_file = x.php", "[PHP]extension=x.so\n"):
+        assert kept(php(php__ini=text))[0][1] == "php.ini has each command run a file"
+    for text in ("script-shell=x", "a=1\rscript-shell=x", '"script-shell" = x'):
+        files = {"package.json": "{}", "package-lock.json": json.dumps(NPM), ".npmrc": text}
+        assert kept(app("type: nodejs:20\n", **files))[0][1] == ".npmrc has npm run or read files that it names"
 
 
 @pytest.mark.parametrize(("composer", "lock", "why"), [
@@ -97,6 +98,53 @@ def test_archives_of_the_repository_from_which_packages_come_have_a_part(url: st
     assert packages.depends_on("archives/a.zip")
 
 
+def depends(it: Application, *paths: str) -> list[bool]:
+    """On which of these paths the first stage that is kept depends."""
+    first = next(stage.kept for stage in staged_build(it).stages if stage.kept)
+    return [first.depends_on(path) for path in paths]
+
+
+def test_packages_that_the_repository_brings_have_a_part_for_what_is_in_them_is_run():
+    assert depends(php(), "vendor/composer/installed.json", "vendor", "config/bundles.php") == [True, True, True]
+    assert depends(node(), "node_modules/a/index.js", "node_modules") == [True, True]
+    hook = "hooks: {build: 'uv sync --frozen'}\n"
+    uv = app(f"type: python:3.13\n{hook}", **{"pyproject.toml": "[project]\n", "uv.lock": "version = 1\n"})
+    assert depends(uv, ".venv/bin/python", "uv.lock", "main.py") == [True, True, False]
+
+
+def test_files_of_the_root_that_installers_take_before_all_others_have_a_part():
+    it = php("dependencies: {ruby: {sass: 3.4.7}, python3: {flask: '*'}}\n")
+    paths = ("sass-3.4.7.gem", "json.pyc", "zipfile.cpython-311-x86_64-linux-gnu.so", "email/__init__.pyc",
+             "__pycache__/a.cpython-311.pyc", "src/json.pyc")
+    assert depends(it, *paths) == [True, True, True, True, True, False]
+
+
+def test_a_file_from_which_scripts_of_packages_take_programs_is_a_reason_against_it():
+    files = {"package.json": "{}", "package-lock.json": json.dumps(NPM), ".prebuild-installrc": '{"download": "x"}'}
+    assert kept(app("type: nodejs:20\n", **files))[0][1].startswith(".prebuild-installrc has")
+
+
+@pytest.mark.parametrize("name", ["phpro/grumphp", "bamarni/composer-bin-plugin"])
+def test_plug_ins_that_run_what_other_files_say_are_a_reason_against_it(name: str):
+    lock = {"packages": [{"name": name, "type": "composer-plugin"}]}
+    assert kept(php(lock=lock))[0][1] == f"the plug-in {name} may read any file"
+
+
+def test_manifests_that_are_merged_have_a_part_and_their_scripts_are_a_reason_against_it():
+    lock = {"packages": [{"name": "wikimedia/composer-merge-plugin", "type": "composer-plugin"}]}
+    assert depends(php(lock=lock), "more/one.json", "more/one.php") == [True, False]
+    composer = {"extra": {"merge-plugin": {"include": ["*/composer.json"], "merge-scripts": True}}}
+    assert "brings scripts" in kept(php(composer=composer, lock=lock))[0][1]
+
+
+@pytest.mark.parametrize("url", ["/app/packages/a", "file:///app/packages/a", "../app/packages/*", "packages/a"])
+def test_folders_are_found_however_they_are_named(url: str):
+    it = php(composer={"repositories": [{"type": "path", "url": url}]}, **{"packages/a/lib.php": ""})
+    assert depends(it, "packages/a/lib.php", "web/a.php") == [True, False]
+    lock = {"packages": [{"name": "a/a", "dist": {"type": "zip", "url": url}}]}
+    assert depends(php(lock=lock, **{"packages/a/lib.php": ""}), "packages/a/lib.php") == [True]
+
+
 def test_npm_installs_are_kept_when_nothing_but_the_lock_file_has_a_part():
     assert kept(node()) == [("npm's packages", "packages")]
 
@@ -122,7 +170,8 @@ def test_a_lock_file_of_npms_first_kind_says_too_little():
 @pytest.mark.parametrize(("text", "is_kept"), [
     ("Django==5.0  # pinned\nrequests[socks]>=2,<3 ; python_version > '3'\n-r more.txt\n", True),
     ("-e .\n", False), ("./wheels/a.whl\n", False), ("a @ file:///app/a\n", False), ("-r gone.txt\n", False),
-    ("--find-links wheels\n", False), ("../a.txt\n", False),
+    ("--find-links wheels\n", False), ("../a.txt\n", False), ("a-1.0-py3-none-any.whl\n", False),
+    ("a-1.0.tar.gz ; python_version > '3'\n", False), ("zope.tar==1\n", True),
 ])
 def test_requirements_of_a_hook_are_kept_when_they_lead_to_no_file_of_the_project(text: str, is_kept: bool):
     hook = "hooks: {build: 'pip install -r requirements.txt'}\n"
