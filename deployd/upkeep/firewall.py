@@ -26,7 +26,7 @@ from deployd.engine.names import ASIDE, OUTBOUND, PROJECT, PUBLIC, ROLE, bridge_
 from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import ContainerSpec, Network
 from deployd.errors import DeployError
-from deployd.firewall.kernel_table import KernelTable
+from deployd.firewall.kernel_table import FirewallNotKept, KernelTable
 from deployd.firewall.outbound import CLOSED, Names, Outbound, parse_outbound
 from deployd.firewall.rules import FirewallRules, RouterPorts, parse_name_servers, render_rules, table_name
 from deployd.public_addresses import Address
@@ -76,6 +76,8 @@ class FirewallManager:
         self._table = table
         self._name_servers = name_servers or read_name_servers
         self._around = Around()
+        self._in_force: Mapping[str, Outbound] = {}
+        """What the kernel has been told of addresses; empty when that is not sure."""
         self._turn = asyncio.Lock()
         """What was read must be put before somebody else reads: a list that is older would put back what was."""
         self._trouble = ""
@@ -102,7 +104,10 @@ class FirewallManager:
                 self._around = await self._find_around() if look else self._around
             servers = await asyncio.to_thread(self._name_servers)
             rules = rules_of(self._settings, self._around, servers, self._names.addresses())
-            return await self._table.ensure(await asyncio.to_thread(render_rules, rules))
+            self._in_force = {}
+            put = await self._table.ensure(await asyncio.to_thread(render_rules, rules))
+            self._in_force = rules.sources
+            return put
 
     async def admit(self, specs: Iterable[ContainerSpec]) -> None:
         """Have the rules of containers in force that were created, and are not started yet.
@@ -111,11 +116,22 @@ class FirewallManager:
             FirewallNotKept: They are not.
         """
         wanted = dict(source for spec in specs if (source := _source_of(spec)) is not None)
-        known = self._around.sources
-        if self._settings.containers.firewall == "none" or all(known.get(at) == what for at, what in wanted.items()):
+        if self._settings.containers.firewall == "none" or self._has_in_force(wanted):
             return
         await self._names.learn(name for what in wanted.values() if what is not None for name in what.names)
         await self.ensure()
+        missing = [at for at, what in wanted.items() if what is not None and at not in self._in_force]
+        if missing:   # who they are is asked of the engine, which does not answer: none of them may start
+            raise FirewallNotKept(
+                f"the rules of {', '.join(missing)} are not in force: Docker does not say which containers there are",
+                hint="deploy once more when `/status` names no trouble with Docker",
+            )
+
+    def _has_in_force(self, wanted: Mapping[str, Outbound | None]) -> bool:
+        """Of rules only what the kernel has taken counts: who tries again must not be let in by what failed."""
+        return all(
+            (self._around.sources if what is None else self._in_force).get(at) == what for at, what in wanted.items()
+        )
 
     async def learn(self, names: Iterable[str]) -> tuple[str, ...]:
         """Ask where host names of rules lead. Gives those that lead nowhere."""

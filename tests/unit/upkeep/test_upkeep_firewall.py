@@ -220,6 +220,32 @@ async def test_a_container_is_listed_before_it_is_started_and_its_names_are_know
     assert f'iifname "{OURS}shop" meta nfproto ipv6 jump refused' in table.put[-1]
 
 
+async def test_who_was_not_listed_is_not_let_in_when_it_is_tried_again(tmp_path: Path) -> None:
+    engine, table, _, made = outbound_manager(tmp_path)
+    await made.ensure()
+    wanted = spec("web", "10.208.0.40", {**OF_SHOP, OUTBOUND: encode_outbound(RULES)})
+    await engine.create(wanted)
+    table.broken = True
+    for _ in range(2):
+        with pytest.raises(FirewallNotKept):
+            await made.admit((wanted,))
+    table.broken = False
+    await made.admit((wanted,))
+    assert f"10.208.0.40 : goto {RULES.chain}" in table.put[-1]
+
+
+async def test_nobody_with_rules_is_let_in_while_docker_does_not_list_it(tmp_path: Path) -> None:
+    engine, _, _, made = outbound_manager(tmp_path)
+    await made.ensure()
+    wanted = spec("web", "10.208.0.40", {**OF_SHOP, OUTBOUND: encode_outbound(RULES)})
+    await engine.create(wanted)
+    engine.reachable = False
+    with pytest.raises(FirewallNotKept, match=r"10\.208\.0\.40"):
+        await made.admit((wanted,))
+    engine.reachable = True
+    await made.admit((wanted,))
+
+
 async def test_a_container_without_rules_needs_no_word_unless_its_address_had_some(tmp_path: Path) -> None:
     engine, table, _, made = outbound_manager(tmp_path)
     engine.add("old", {**OF_SHOP, OUTBOUND: "[]"}, "10.208.0.40", "shop")
