@@ -19,6 +19,7 @@ from deployd.upkeep.outbound_names import (
     KEEP_SECONDS,
     LIMIT_SECONDS,
     MOST_ADDRESSES,
+    SILENT_AT_ONCE,
     OutboundNames,
     SystemResolver,
 )
@@ -156,6 +157,24 @@ async def test_a_name_server_that_never_answers_holds_nobody_up(tmp_path: Path) 
     began = asyncio.get_running_loop().time()
     assert await names.learn({A, "b.example"}) == (A,)
     assert asyncio.get_running_loop().time() - began == LIMIT_SECONDS
+
+
+@pytest.mark.looptime
+async def test_thousands_of_names_that_nobody_answers_for_do_not_make_a_round_long(tmp_path: Path) -> None:
+    async def asked(name: str, answered: bool) -> Sequence[Address]:
+        if name != A:
+            await asyncio.Event().wait()
+        return [ip_address("203.0.113.9")]
+
+    loop = asyncio.get_running_loop()
+    names = OutboundNames(tmp_path / "other.json", (), asked, loop.time)
+    silent = {f"{number}.example" for number in range(5000)}
+    await names.learn({A})
+    for _ in range(20):
+        await names.refresh({A, *silent})
+        assert loop.time() - names._asked[A] <= ASK_SECONDS + SILENT_AT_ONCE / AT_ONCE * LIMIT_SECONDS
+        await asyncio.sleep(1)
+    assert len(names._asked) > 10 * SILENT_AT_ONCE, "and each of them has its turn"
 
 
 async def test_a_name_that_nobody_answers_for_is_asked_less_and_less(tmp_path: Path) -> None:
