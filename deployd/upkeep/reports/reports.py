@@ -69,7 +69,8 @@ class Reporter:
         if not self._projects:
             await asyncio.Event().wait()
         telling: dict[ProjectId, asyncio.Task[None]] = {}
-        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+        # No cookies: what a forge gives one project must not go along with the token of another one.
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session, asyncio.TaskGroup() as group:
             while True:
                 for project, waiting in (await self._look()).items():
                     if project not in telling or telling[project].done():
