@@ -109,6 +109,23 @@ async def test_the_oldest_updates_go_when_there_is_no_room(hub, tmp_path):
         assert int((await event(listening))["data"]) > 9
 
 
+async def test_the_history_is_not_read_into_memory_for_who_comes_back(hub, tmp_path):
+    history = sys.modules["history"].History(str(tmp_path / "updates.db"), 1 << 20)
+    for number in range(3):
+        history.add(sys.modules["history"].Update(f"n{number}", ["t"], False, "x"))
+    found, missed = history.since("n0")
+    assert (found, next(missed).id) == ("n0", "n1")
+    history.add(sys.modules["history"].Update("later", ["t"], False, "x"))   # it comes to him as to all that listen
+    assert [update.id for update in missed] == ["n2"]
+    history.close()
+
+
+async def test_nobody_may_listen_to_what_takes_long_to_compare(hub, tmp_path):
+    async with client(hub, tmp_path, anonymous=True) as http:
+        assert (await http.get(PATH, params=[("topic", "{a}" * 25), ("topic", "{a}" * 26)])).status == 400
+        assert (await http.get(PATH, params=[("topic", "{a}" * 25), ("topic", "{a}" * 25)])).status == 200
+
+
 @pytest.mark.parametrize(("headers", "form", "status"), [
     ({}, {}, 401), (bearer(subscribe=["*"]), {}, 401), (bearer(key=b"another", publish=["*"]), {}, 401),
     (bearer(publish=["*"], algorithm="none"), {}, 401), (bearer(publish=["*"], exp=1), {}, 401),
