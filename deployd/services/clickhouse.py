@@ -58,6 +58,8 @@ USER = """\
       <allow_databases>{databases}</allow_databases>
     </{name}>
 """
+NO_DATABASE = "-"
+"""No name of one: without any, the server lets a user into all."""
 
 
 class ClickHouse:
@@ -122,7 +124,7 @@ def _users(service: Service, credentials: Mapping[str, Credential]) -> Iterator[
         yield USER.format(
             name=credential.username, password=hashlib.sha256((credential.password or "").encode()).hexdigest(),
             level="admin" if "admin" in levels else "rw" if "rw" in levels else "ro",
-            databases="".join(f"<database>{escape(name)}</database>" for name in endpoint.privileges),
+            databases="".join(f"<database>{escape(name)}</database>" for name in endpoint.privileges or (NO_DATABASE,)),
         )
 
 

@@ -76,6 +76,16 @@ async def test_clickhouse_writes_whole_users_whatever_their_databases_are_called
         "CREATE DATABASE IF NOT EXISTS `main`;\nCREATE DATABASE IF NOT EXISTS `legacy`;\nSYSTEM RELOAD CONFIG")
 
 
+async def test_an_endpoint_of_clickhouse_without_privileges_comes_into_no_database():
+    it, wrong = read("{type: 'clickhouse:26.3', disk: 512, configuration: {endpoints: {nobody: {}}}}")
+    assert it is not None, wrong
+    told = Told(b"<max_memory_usage>123</max_memory_usage>")
+    await family_of(it).provision(told, it, family_of(it).credentials(it, secret))
+    [file] = [text for argv, text in told.said if "cat >" in argv[-1]]
+    [database] = xml.fromstring(file).findall("users/nobody/allow_databases/database")
+    assert database.text == "-", "an empty list opens all of them"
+
+
 def test_clickhouse_has_two_ways_in_for_one_user_and_ports_that_endpoints_name():
     it, _ = read("{type: 'clickhouse:26.3', disk: 512}")
     assert it is not None
