@@ -104,3 +104,13 @@ def test_a_core_whose_name_is_no_folder_is_refused(name):
     app = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"
     found = read_project(DictTree({".platform.app.yaml": app, ".platform/services.yaml": text}))
     assert [finding.code for finding in found.errors] == ["bad-name"]
+
+
+@pytest.mark.parametrize("configuration", [
+    "{core_config: 'no archive'}", "{cores: {a: {conf_dir: solr/conf}}}", "{configsets: {a: 'é'}}",
+])
+def test_what_is_no_archive_is_refused_when_it_is_pushed(configuration):
+    text = f"it: {{type: 'solr:9.9', disk: 512, configuration: {configuration}}}"
+    app = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"
+    found = read_project(DictTree({".platform.app.yaml": app, ".platform/services.yaml": text}))
+    assert "not-an-archive" in [finding.code for finding in found.errors]
