@@ -103,8 +103,8 @@ def _script(keys: Mapping[str, tuple[VaultKey, ...]], credentials: Mapping[str, 
         yield f'[ "${{there:-{kind}}}" = {kind} ] || {{ echo "{said}" >&2; exit 1; }}'
     for endpoint, rows in keys.items():
         yield f"vault policy write {quote(_policy_name(endpoint))} - > /dev/null <<'END'\n{policy(rows)}END"
-        token = credentials[endpoint].password or ""
-        made = json.dumps({"id": token, "policies": [_policy_name(endpoint)], "ttl": "87600h", "display_name": endpoint})
+        token, policies = credentials[endpoint].password or "", [_policy_name(endpoint)]
+        made = json.dumps({"id": token, "policies": policies, "ttl": "87600h", "display_name": endpoint})
         asked = json.dumps({"token": token})
         # A token is in no argument: those can be seen.
         yield (f"printf %s {quote(asked)} | vault write auth/token/lookup - > /dev/null 2>&1 || "
