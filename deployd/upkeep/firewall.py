@@ -13,7 +13,7 @@ import asyncio
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +22,7 @@ from types import MappingProxyType
 import structlog
 
 from deployd.engine.engine import Engine
-from deployd.engine.names import ASIDE, OUTBOUND, PROJECT, PUBLIC, ROLE, bridge_prefix, instance_labels
+from deployd.engine.names import ASIDE, ENVIRONMENT, OUTBOUND, PROJECT, PUBLIC, ROLE, bridge_prefix, instance_labels
 from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import ContainerSpec, Network
 from deployd.errors import DeployError
@@ -195,20 +195,37 @@ def sources_of(containers: Iterable[ContainerSeen]) -> Sources:
     """Pure. Of two at one address (a service, and the one that is to replace it) the one that runs counts."""
     addresses: dict[str, Outbound] = {}
     networks: set[str] = set()
-    sets: dict[str, set[Outbound]] = defaultdict(set)
     greedy: set[str] = set()
-    for item in sorted(containers, key=lambda item: (item.running, ASIDE not in item.name, item.name)):
-        what, project = _outbound_of(item.labels), item.labels.get(PROJECT, "")
-        if what is not None and what not in sets[project] and len(sets[project]) >= MOST_OF_PROJECT:
+    known = [(item, what) for item in sorted(
+        containers, key=lambda item: (item.running, ASIDE not in item.name, item.name),
+    ) if (what := _outbound_of(item.labels)) is not None]
+    honoured = _honoured(known)
+    for item, wanted in known:
+        project, what = item.labels.get(PROJECT, ""), wanted
+        if wanted != CLOSED and wanted not in honoured[project]:
             what = CLOSED
             greedy.add(project)
-        elif what is not None:
-            sets[project].add(what)
-        for network, address in ({**item.own_addresses, **item.addresses}.items() if what is not None else ()):
-            assert what is not None
+        for network, address in {**item.own_addresses, **item.addresses}.items():
             addresses[address] = what
             networks.add(network)
     return Sources(addresses, frozenset(networks), tuple(sorted(greedy)))
+
+
+def _honoured(known: Iterable[tuple[ContainerSeen, Outbound]]) -> Mapping[str, Collection[Outbound]]:
+    """{project: sets of rules that it gets}. Its environments take turns: one of them, which anybody who may push can
+    make, takes none away from those that have few."""
+    of: dict[tuple[str, str], dict[Outbound, None]] = defaultdict(dict)
+    for item, what in known:
+        if what != CLOSED:
+            of[item.labels.get(PROJECT, ""), item.labels.get(ENVIRONMENT, "")][what] = None
+    ranked = sorted(
+        ((turn, place, what) for place, sets in of.items() for turn, what in enumerate(sets)), key=lambda it: it[:2],
+    )
+    found: dict[str, dict[Outbound, None]] = defaultdict(dict)
+    for _, (project, _), what in ranked:
+        if len(found[project]) < MOST_OF_PROJECT:
+            found[project][what] = None
+    return found
 
 
 def _source_of(spec: ContainerSpec) -> tuple[str, Outbound | None] | None:

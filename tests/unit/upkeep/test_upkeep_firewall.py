@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from deployd.engine.docker.read import read_network
-from deployd.engine.names import OUTBOUND, PROJECT, PUBLIC, ROLE, bridge_name, bridge_prefix
+from deployd.engine.names import ENVIRONMENT, OUTBOUND, PROJECT, PUBLIC, ROLE, bridge_name, bridge_prefix
 from deployd.engine.specs import ContainerSpec, Network
 from deployd.firewall.kernel_table import FirewallNotKept, KernelTable
 from deployd.firewall.outbound import CLOSED, Outbound, encode_outbound
@@ -309,3 +309,16 @@ def test_a_project_with_too_many_sets_of_rules_closes_its_own_and_nobody_elses()
     assert len(closed) == 2
     assert all(address.startswith("10.208.6.") for address in closed)
     assert found.greedy == ("greedy",)
+
+
+def test_an_environment_with_many_sets_of_rules_takes_none_from_the_others_of_its_project() -> None:
+    engine = EngineDouble()
+    for number in range(2 * MOST_OF_PROJECT):
+        rules = Outbound((FirewallRule(ips=(f"192.0.2.{number}/32",)),))
+        labels = {ROLE: "worker", PROJECT: "shop", ENVIRONMENT: "a-try", OUTBOUND: encode_outbound(rules)}
+        engine.add(f"a-try{number:03}", labels, f"10.208.0.{number}", "n")
+    labels = {ROLE: "web", PROJECT: "shop", ENVIRONMENT: "main", OUTBOUND: encode_outbound(RULES)}
+    engine.add("main", labels, "10.208.1.1", "m")
+    found = sources_of(engine.there.values()).addresses
+    assert found["10.208.1.1"] == RULES
+    assert len([what for what in found.values() if what != CLOSED]) == MOST_OF_PROJECT
