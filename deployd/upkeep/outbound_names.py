@@ -41,9 +41,12 @@ answered wait for the next one."""
 MOST_ADDRESSES = 64
 """Of one name; those that were seen last stay."""
 
-Ask = Callable[[str, bool], Awaitable[Sequence[Address]]]
-"""Addresses of a name, and whether it was answered before; none: it does not exist. Raises OSError when nobody answers.
-"""
+MOST_LEARNED = 200
+"""Names that one deployment waits for; further ones are asked in the rounds."""
+
+Ask = Callable[[str, bool | None], Awaitable[Sequence[Address]]]
+"""Addresses of a name, and whether it was answered before (None: it was never asked); none: it does not exist. Raises
+OSError when nobody answers."""
 
 
 class OutboundNames:
@@ -76,9 +79,11 @@ class OutboundNames:
         return {name: frozenset(found) for name, found in self._known.items() if found}
 
     async def learn(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Ask those of which nothing is known. Gives those that lead nowhere now."""
-        wanted = set(names)
-        await self._ask_all(name for name in wanted if not self._known.get(name))
+        """Ask those of which nothing is known and whose turn it is. Gives those that lead nowhere now."""
+        wanted, now = set(names), self._now()
+        unknown = sorted(name for name in wanted if not self._known.get(name) and (
+            not self._silent.get(name) or now - self._asked.get(name, float("-inf")) >= self._pause(name)))
+        await self._ask_all(unknown[:MOST_LEARNED])
         return tuple(sorted(name for name in wanted if not self._known.get(name)))
 
     async def refresh(self, names: Iterable[str]) -> bool:
@@ -126,7 +131,7 @@ class OutboundNames:
         self._asked[name] = self._now()
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
-                found = await self._ask(name, self._is_answered(name))
+                found = await self._ask(name, None if name not in self._silent else self._is_answered(name))
         except (OSError, TimeoutError, ValueError, RuntimeError):   # of one name: the others are asked all the same
             self._silent[name] = self._silent.get(name, 0) + 1
             return   # nobody answers: what it had counts on
@@ -148,10 +153,10 @@ class SystemResolver:
     """
 
     def __init__(self) -> None:
-        self._quick, self._slow = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
+        self._slots = {kind: asyncio.Semaphore(AT_ONCE) for kind in (True, False, None)}
 
-    async def ask(self, name: str, answered: bool) -> Sequence[Address]:
-        slots = self._quick if answered else self._slow
+    async def ask(self, name: str, answered: bool | None) -> Sequence[Address]:
+        slots = self._slots[answered]   # new names of one project do not wait for the silent ones of another
         await slots.acquire()   # given back by the thread, whoever still waits for it
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[str]] = loop.create_future()

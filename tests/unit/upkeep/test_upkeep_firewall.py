@@ -198,7 +198,7 @@ class Names(OutboundNames):
         self.answers: dict[str, str] = {"api.example": "203.0.113.7"}
         super().__init__(folder / "names.json", (), self.ask_double)
 
-    async def ask_double(self, name: str, answered: bool) -> Sequence[Address]:
+    async def ask_double(self, name: str, answered: bool | None) -> Sequence[Address]:
         return [ip_address(self.answers[name])]
 
 
