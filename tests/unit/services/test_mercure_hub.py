@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import importlib
 import json
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,9 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
+from deployd.environment.relationships import Credential
+from deployd.project.model import Endpoint, Service
+from deployd.services.families import family_of
 from tests.support.corpus import REPOSITORY
 
 KEY, PATH = b"key-of-this-test", "/.well-known/mercure"
@@ -160,3 +164,21 @@ async def test_who_may_listen_and_from_which_pages(hub, tmp_path):
 ])
 def test_selectors_fit_as_templates_do(hub, selector, topic, fits):
     assert sys.modules["topics"].matches(selector, topic) is fits
+
+
+async def test_the_key_is_laid_by_who_owns_the_folder_and_through_no_link(tmp_path: Path) -> None:
+    it = Service("hub", "mercure", "0", "mercure:0", 256, endpoints=(Endpoint("mercure"),))
+    said: list[tuple[tuple[str, ...], bytes]] = []
+
+    async def execute(argv: tuple[str, ...], stdin: bytes | None = None) -> bytes:
+        said.append((argv, stdin or b""))
+        return b""
+
+    await family_of(it).provision(execute, it, {"mercure": Credential(password="key")})
+    [(argv, key)] = said
+    assert argv[:4] == ("setpriv", "--reuid=999", "--regid=999", "--clear-groups")
+    elsewhere = tmp_path / "elsewhere"
+    (tmp_path / ".key").symlink_to(elsewhere)
+    subprocess.run(["sh", "-c", argv[-1].replace("/data", str(tmp_path))], input=key, check=True)
+    assert (tmp_path / "key").read_bytes() == b"key"
+    assert not elsewhere.exists()
