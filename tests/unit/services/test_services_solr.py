@@ -6,10 +6,11 @@ import json
 import pytest
 
 from deployd.environment.relationships import Credential
+from deployd.errors import DeployError
 from deployd.project.model import Endpoint, Service, SolrConfiguration, SolrCore
 from deployd.project.reader import read_project
 from deployd.services.families import family_of
-from deployd.services.solr import AS_BEFORE, CoreNotMade, create_query, properties_of
+from deployd.services.solr import AS_BEFORE, UNPACK, CoreNotMade, create_query, properties_of
 from tests.doubles.trees import DictTree
 
 ARCHIVE = base64.b64encode(b"a tar").decode()
@@ -89,6 +90,21 @@ async def test_a_core_that_solr_refuses_gets_back_what_it_had_and_solrs_words_ar
     assert raised.value.evidence == ("no", "Caused by: no field type text_de")
     assert server.scripts[-1] == AS_BEFORE
     assert "main" in raised.value.what
+
+
+async def test_an_archive_that_cannot_be_unpacked_leaves_no_other_one_behind():
+    class Full(Server):
+        async def __call__(self, argv: tuple[str, ...], stdin: bytes | None = None) -> bytes:
+            if argv[-1] == "main" and argv[2] == UNPACK:
+                raise DeployError("no space left on device")
+            return await super().__call__(argv, stdin)
+
+    server = Full()
+    with pytest.raises(DeployError, match="no space"):
+        await provision(solr(configsets={"shared": ARCHIVE}, cores={"main": SolrCore(conf_dir=ARCHIVE)}), server)
+    assert list(zip(server.scripts, (folder for folder, _ in server.told), strict=True)) == [
+        (UNPACK, "configsets/shared"), (AS_BEFORE, "configsets/shared"),
+    ]
 
 
 def test_properties_cannot_break_out_of_their_query():
