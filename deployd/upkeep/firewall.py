@@ -76,6 +76,7 @@ class FirewallManager:
         self._table = table
         self._name_servers = name_servers or read_name_servers
         self._around = Around()
+        self._has_looked = False
         self._in_force: Mapping[str, Outbound] = {}
         """What the kernel has been told of addresses; empty when that is not sure."""
         self._turn = asyncio.Lock()
@@ -101,7 +102,10 @@ class FirewallManager:
             return False
         async with self._turn:
             with suppress(DeployError):   # without Docker those that we know are kept, and all whose names are our own
-                self._around = await self._find_around() if look else self._around
+                if look or not self._has_looked:
+                    self._around, self._has_looked = await self._find_around(), True
+            if not self._has_looked and await self._table.is_there():
+                return False   # the daemon before us knew more: without its lists, services would be let out
             servers = await asyncio.to_thread(self._name_servers)
             rules = rules_of(self._settings, self._around, servers, self._names.addresses())
             self._in_force = {}

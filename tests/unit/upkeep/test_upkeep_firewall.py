@@ -53,6 +53,9 @@ class TableDouble(KernelTable):
         self.there = True
         return True
 
+    async def is_there(self) -> bool:
+        return self.there
+
     async def ensure_gone(self) -> None:
         self.gone += 1
 
@@ -150,6 +153,21 @@ async def test_without_docker_what_will_be_made_is_closed_at_the_first_start() -
     engine.reachable = False
     assert await manager_of(engine, table).ensure()
     assert f'iifname "{OURS}*" jump to_host' in table.put[-1]
+
+
+async def test_a_daemon_that_starts_without_docker_leaves_what_the_one_before_it_put() -> None:
+    engine, table = EngineDouble(), TableDouble()
+    engine.add("db", {"deployd": "deployd", ROLE: "service"}, "10.208.0.40", "shop")
+    assert await manager_of(engine, table).ensure()
+    assert "10.208.0.40" in table.put[-1]
+    engine.reachable = False
+    made = manager_of(engine, table)
+    for look in (True, False):
+        assert not await made.ensure(look=look)
+    assert "10.208.0.40" in table.put[-1]
+    engine.reachable = True
+    await made.ensure(look=False)
+    assert "10.208.0.40" in table.put[-1], "and asks Docker as soon as it can"
 
 
 async def test_a_start_without_rules_is_no_start() -> None:
