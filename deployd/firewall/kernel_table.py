@@ -49,6 +49,14 @@ class KernelTable:
         self._rules, self._seen = rules, await _seen(self._name)
         return True
 
+    async def is_there(self) -> bool:
+        """Whether the kernel has it, whoever put it.
+
+        Raises:
+            FirewallNotKept: It cannot be asked.
+        """
+        return bool(await _seen(self._name))
+
     async def ensure_gone(self) -> None:
         """Have no such table; for a daemon whose operator does without."""
         await asyncio.to_thread(self._file.unlink, missing_ok=True)

@@ -126,14 +126,17 @@ def _lines(rule: FirewallRule, names: Names) -> list[str]:
     networks: list[Network] = [ip_network(text) for text in rule.ips]
     if rule.domains:
         networks = [ip_network(address) for name in rule.domains for address in names.get(name, ())]
-    elif not networks or any(network.prefixlen == 0 for network in networks):
+    elif not networks:
         return [f"{to} accept"]
+    families = (("ip", "ipv4", 4), ("ip6", "ipv6", 6))
     return [
-        f"{family} daddr {{ {', '.join(_set(networks, version))} }} {to} accept"
-        for family, version in (("ip", 4), ("ip6", 6)) if any(network.version == version for network in networks)
+        f"{_where(family, protocol, [item for item in networks if item.version == version])} {to} accept"
+        for family, protocol, version in families if any(network.version == version for network in networks)
     ]
 
 
-def _set(networks: Sequence[Network], version: int) -> list[str]:
-    """The kernel takes no set in which one network is in another one."""
-    return [str(item) for item in collapse_addresses([item for item in networks if item.version == version])]  # type: ignore[type-var]
+def _where(family: str, protocol: str, networks: Sequence[Network]) -> str:
+    """The kernel takes no set in which one network is in another one, nor one of everything."""
+    if any(network.prefixlen == 0 for network in networks):
+        return f"meta nfproto {protocol}"
+    return f"{family} daddr {{ {', '.join(map(str, collapse_addresses(networks)))} }}"  # type: ignore[type-var]

@@ -4,12 +4,14 @@
     rw      everything but DDL
     ro      reads, and may change settings of its queries
 
-Surprise: the administrator has no password. He is known on the container's own loopback alone, where only deployd is.
+The administrator is known on the loopback of the container alone. Queries get there as well, by `remote` and `url`, so
+he has a password, another one for each start, which is in the memory of the container.
 """
 
 from __future__ import annotations
 
 import hashlib
+import re
 from collections.abc import Iterator, Mapping
 from xml.sax.saxutils import escape
 
@@ -32,7 +34,8 @@ BOTH = ("clickhouse", "clickhouse-http")
 ACCOUNTS = Accounts("clickhouse", "main")
 DATA = "/var/lib/clickhouse"
 USERS = f"{DATA}/deployd-users.xml"
-CLIENT = ("clickhouse-client", "--multiquery")
+ADMINISTRATOR = "/run/deployd-administrator"
+CLIENT = f'clickhouse-client --password="$(cat {ADMINISTRATOR})"'
 # Whole at once: the server looks every few seconds whether it changed.
 WRITE = f"cat > {USERS}.new && chmod 644 {USERS}.new && mv {USERS}.new {USERS}"
 
@@ -47,7 +50,7 @@ FILE = """\
   </profiles>
   <quotas><default/></quotas>
   <users>
-    <default><password/><networks><ip>127.0.0.1</ip><ip>::1</ip></networks><profile>default</profile><quota>default</quota></default>
+    <default>{administrator}<networks><ip>127.0.0.1</ip><ip>::1</ip></networks><profile>default</profile><quota>default</quota></default>
 {users}  </users>
 </yandex>
 """
@@ -58,6 +61,18 @@ USER = """\
       <allow_databases>{databases}</allow_databases>
     </{name}>
 """
+NOBODY_YET = "<password/>"
+IS_ADMINISTRATOR = re.compile(r"<default>(<password[^\n]*?)<networks>")
+# He gets his password before the server runs, whatever is in the volume.
+START = f"""\
+(umask 077 && head -c 32 /dev/urandom | sha256sum | cut -c -64 | tr -d '\\n' > {ADMINISTRATOR}) || exit 1
+[ -s {USERS} ] || printf %s "$1" > {USERS}
+is="<password_sha256_hex>$(sha256sum < {ADMINISTRATOR} | cut -c -64)</password_sha256_hex>"
+sed "s,<default><password.*<networks>,<default>$is<networks>," {USERS} > {USERS}.new && chmod 644 {USERS}.new &&
+    mv {USERS}.new {USERS} || exit 1
+shift; exec /entrypoint.sh -- "$@\""""
+NO_DATABASE = "-"
+"""No name of one: without any, the server lets a user into all."""
 
 
 class ClickHouse:
@@ -70,14 +85,12 @@ class ClickHouse:
             "users_config": USERS, "listen_host": "0.0.0.0", "mark_cache_size": memory_mb * MEGABYTE // 16,
             "max_server_memory_usage": memory_mb * MEGABYTE * 9 // 10,
         }
-        words = " ".join(f"--{name}={value}" for name, value in flags.items())
-        first = FILE.format(memory=_memory(memory_mb), users="")
-        start = f"[ -s {USERS} ] || printf %s '{first}' > {USERS}; exec /entrypoint.sh -- {words}"
+        first = FILE.format(memory=_memory(memory_mb), users="", administrator=NOBODY_YET)
         return Parts(
             usual_seconds=4.0,
             port=NATIVE,
-            health=health("test \"$(clickhouse-client --query='SELECT 1' 2>/dev/null)\" = 1"),
-            command=("sh", "-c", start),
+            health=health(f"test \"$({CLIENT} --query='SELECT 1' 2>/dev/null)\" = 1"),
+            command=("sh", "-c", START, "sh", first, *(f"--{name}={value}" for name, value in flags.items())),
             volume_path=DATA,
             tmpfs=RUN_AND_TMP,
             open_files=16_384,
@@ -88,12 +101,15 @@ class ClickHouse:
         return {item.name: _credential(service, item, secret) for item in service.endpoints}
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
-        there = await execute(("cat", USERS))
-        memory = there.decode().partition("<max_memory_usage>")[2].partition("<")[0]
-        users = "".join(_users(service, credentials))
-        await execute(("sh", "-c", WRITE), FILE.format(memory=memory, users=users).encode())
+        there = (await execute(("cat", USERS))).decode()
+        memory = there.partition("<max_memory_usage>")[2].partition("<")[0]
+        found = IS_ADMINISTRATOR.search(there)
+        users, administrator = "".join(_users(service, credentials)), found[1] if found else NOBODY_YET
+        await execute(
+            ("sh", "-c", WRITE), FILE.format(memory=memory, users=users, administrator=administrator).encode(),
+        )
         made = [f"CREATE DATABASE IF NOT EXISTS {_name(name)}" for name in service.schemas]
-        await execute(CLIENT, ";\n".join([*made, "SYSTEM RELOAD CONFIG"]).encode())
+        await execute(("sh", "-c", f"exec {CLIENT} --multiquery"), ";\n".join([*made, "SYSTEM RELOAD CONFIG"]).encode())
 
     def copying(self, service: Service) -> Copying | None:
         return None   # it has no dump of everything; its files are safe to copy
@@ -122,7 +138,7 @@ def _users(service: Service, credentials: Mapping[str, Credential]) -> Iterator[
         yield USER.format(
             name=credential.username, password=hashlib.sha256((credential.password or "").encode()).hexdigest(),
             level="admin" if "admin" in levels else "rw" if "rw" in levels else "ro",
-            databases="".join(f"<database>{escape(name)}</database>" for name in endpoint.privileges),
+            databases="".join(f"<database>{escape(name)}</database>" for name in endpoint.privileges or (NO_DATABASE,)),
         )
 
 

@@ -23,7 +23,7 @@ def answers(port: int, path: str, statuses: tuple[int, ...] = (200,)) -> str:
 
 
 async def ask(execute: Execute, port: int, path: str, login: str = "") -> tuple[int, Any]:
-    """(status, JSON) that the service answers; 0 and {} when it is no answer.
+    """(status, mapping of JSON) that the service answers; 0 and {} when it is no answer.
 
     Args:
         path: With its query, quoted as in a URL.
@@ -34,6 +34,7 @@ async def ask(execute: Execute, port: int, path: str, login: str = "") -> tuple[
     words = head.split(maxsplit=2)
     status = int(words[1]) if len(words) > 1 and words[1].isdigit() else 0
     try:
-        return status, json.loads(body)
-    except ValueError:
-        return status, {}
+        found = json.loads(body)
+    except (ValueError, RecursionError):
+        found = None
+    return status, found if isinstance(found, dict) else {}

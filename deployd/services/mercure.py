@@ -14,7 +14,9 @@ from deployd.services.family import RUN_AND_TMP, Copying, Execute, Parts, Secret
 
 PORT = 3000
 DATA = "/data"
-HAVE_KEY = f"umask 077 && cat > {DATA}/.key && chown 999:999 {DATA}/.key && mv {DATA}/.key {DATA}/key"
+# Not as root: the hub may write there, and could lead him elsewhere by a link.
+HAVE_KEY = f"umask 077; rm -f {DATA}/.key; cat > {DATA}/.key && mv -T {DATA}/.key {DATA}/key"
+AS_HUB = ("setpriv", "--reuid=999", "--regid=999", "--clear-groups", "--", "sh", "-c", HAVE_KEY)
 
 
 class Mercure:
@@ -43,7 +45,7 @@ class Mercure:
 
     async def provision(self, execute: Execute, service: Service, credentials: Mapping[str, Credential]) -> None:
         for endpoint in service.endpoints[:1]:
-            await execute(("sh", "-c", HAVE_KEY), (credentials[endpoint.name].password or "").encode())
+            await execute(AS_HUB, (credentials[endpoint.name].password or "").encode())
 
     def copying(self, service: Service) -> Copying | None:
         return None   # its files are copied

@@ -77,13 +77,15 @@ class Solr:
         cores = {name: wanted.cores.get(name, SolrCore(conf_dir=wanted.core_config)) for name in service.schemas}
         archives = {f"configsets/{name}": archive for name, archive in wanted.configsets.items()}
         archives |= {name: core.conf_dir for name, core in cores.items() if core.conf_dir is not None}
-        for folder, archive in archives.items():
-            await execute(("sh", "-c", UNPACK, "sh", folder), base64.b64decode(archive))
+        unpacked: list[str] = []
         try:
+            for folder, archive in archives.items():
+                await execute(("sh", "-c", UNPACK, "sh", folder), base64.b64decode(archive))
+                unpacked.append(folder)
             for name, core in cores.items():
                 await _have_core(execute, service, name, core)
-        except CoreNotMade:
-            for folder in archives:
+        except DeployError:
+            for folder in unpacked:   # the others have what an earlier deployment put aside
                 await execute(("sh", "-c", AS_BEFORE, "sh", folder))
             raise
 

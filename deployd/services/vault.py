@@ -102,17 +102,22 @@ def _script(keys: Mapping[str, tuple[VaultKey, ...]], credentials: Mapping[str, 
         said = f"the key {name} was made as $there, and cannot become {kind}"
         yield f'[ "${{there:-{kind}}}" = {kind} ] || {{ echo "{said}" >&2; exit 1; }}'
     for endpoint, rows in keys.items():
-        yield f"vault policy write {quote(PREFIX + endpoint)} - > /dev/null <<'END'\n{policy(rows)}END"
-        token = credentials[endpoint].password or ""
-        made = json.dumps({"id": token, "policies": [PREFIX + endpoint], "ttl": "87600h", "display_name": endpoint})
+        yield f"vault policy write {quote(_policy_name(endpoint))} - > /dev/null <<'END'\n{policy(rows)}END"
+        token, policies = credentials[endpoint].password or "", [_policy_name(endpoint)]
+        made = json.dumps({"id": token, "policies": policies, "ttl": "87600h", "display_name": endpoint})
         asked = json.dumps({"token": token})
         # A token is in no argument: those can be seen.
         yield (f"printf %s {quote(asked)} | vault write auth/token/lookup - > /dev/null 2>&1 || "
                f"printf %s {quote(made)} | vault write auth/token/create-orphan - > /dev/null")
     # An endpoint that is gone keeps its token, which may do nothing any more.
-    wanted = "|".join((*(PREFIX + endpoint for endpoint in keys), "none"))
+    wanted = "|".join((*map(_policy_name, keys), "none"))
     yield (f"vault policy list | grep '^{PREFIX}' | while read -r policy; do case $policy in {wanted}) ;; "
            '*) vault policy delete "$policy" > /dev/null ;; esac; done')
+
+
+def _policy_name(endpoint: str) -> str:
+    """Vault writes it in lower case, whatever it is told."""
+    return PREFIX + endpoint.lower()
 
 
 def policy(rows: tuple[VaultKey, ...]) -> str:

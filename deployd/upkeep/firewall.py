@@ -13,7 +13,7 @@ import asyncio
 import itertools
 import json
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,11 +22,11 @@ from types import MappingProxyType
 import structlog
 
 from deployd.engine.engine import Engine
-from deployd.engine.names import ASIDE, OUTBOUND, PROJECT, PUBLIC, ROLE, bridge_prefix, instance_labels
+from deployd.engine.names import ASIDE, ENVIRONMENT, OUTBOUND, PROJECT, PUBLIC, ROLE, bridge_prefix, instance_labels
 from deployd.engine.observed import ContainerSeen
 from deployd.engine.specs import ContainerSpec, Network
 from deployd.errors import DeployError
-from deployd.firewall.kernel_table import KernelTable
+from deployd.firewall.kernel_table import FirewallNotKept, KernelTable
 from deployd.firewall.outbound import CLOSED, Names, Outbound, parse_outbound
 from deployd.firewall.rules import FirewallRules, RouterPorts, parse_name_servers, render_rules, table_name
 from deployd.public_addresses import Address
@@ -76,6 +76,9 @@ class FirewallManager:
         self._table = table
         self._name_servers = name_servers or read_name_servers
         self._around = Around()
+        self._has_looked = False
+        self._in_force: Mapping[str, Outbound] = {}
+        """What the kernel has been told of addresses; empty when that is not sure."""
         self._turn = asyncio.Lock()
         """What was read must be put before somebody else reads: a list that is older would put back what was."""
         self._trouble = ""
@@ -99,10 +102,16 @@ class FirewallManager:
             return False
         async with self._turn:
             with suppress(DeployError):   # without Docker those that we know are kept, and all whose names are our own
-                self._around = await self._find_around() if look else self._around
+                if look or not self._has_looked:
+                    self._around, self._has_looked = await self._find_around(), True
+            if not self._has_looked and await self._table.is_there():
+                return False   # the daemon before us knew more: without its lists, services would be let out
             servers = await asyncio.to_thread(self._name_servers)
             rules = rules_of(self._settings, self._around, servers, self._names.addresses())
-            return await self._table.ensure(await asyncio.to_thread(render_rules, rules))
+            self._in_force = {}
+            put = await self._table.ensure(await asyncio.to_thread(render_rules, rules))
+            self._in_force = rules.sources
+            return put
 
     async def admit(self, specs: Iterable[ContainerSpec]) -> None:
         """Have the rules of containers in force that were created, and are not started yet.
@@ -111,11 +120,22 @@ class FirewallManager:
             FirewallNotKept: They are not.
         """
         wanted = dict(source for spec in specs if (source := _source_of(spec)) is not None)
-        known = self._around.sources
-        if self._settings.containers.firewall == "none" or all(known.get(at) == what for at, what in wanted.items()):
+        if self._settings.containers.firewall == "none" or self._has_in_force(wanted):
             return
         await self._names.learn(name for what in wanted.values() if what is not None for name in what.names)
         await self.ensure()
+        missing = [at for at, what in wanted.items() if what is not None and at not in self._in_force]
+        if missing:   # who they are is asked of the engine, which does not answer: none of them may start
+            raise FirewallNotKept(
+                f"the rules of {', '.join(missing)} are not in force: Docker does not say which containers there are",
+                hint="deploy once more when `/status` names no trouble with Docker",
+            )
+
+    def _has_in_force(self, wanted: Mapping[str, Outbound | None]) -> bool:
+        """Of rules only what the kernel has taken counts: who tries again must not be let in by what failed."""
+        return all(
+            (self._around.sources if what is None else self._in_force).get(at) == what for at, what in wanted.items()
+        )
 
     async def learn(self, names: Iterable[str]) -> tuple[str, ...]:
         """Ask where host names of rules lead. Gives those that lead nowhere."""
@@ -179,20 +199,37 @@ def sources_of(containers: Iterable[ContainerSeen]) -> Sources:
     """Pure. Of two at one address (a service, and the one that is to replace it) the one that runs counts."""
     addresses: dict[str, Outbound] = {}
     networks: set[str] = set()
-    sets: dict[str, set[Outbound]] = defaultdict(set)
     greedy: set[str] = set()
-    for item in sorted(containers, key=lambda item: (item.running, ASIDE not in item.name, item.name)):
-        what, project = _outbound_of(item.labels), item.labels.get(PROJECT, "")
-        if what is not None and what not in sets[project] and len(sets[project]) >= MOST_OF_PROJECT:
+    known = [(item, what) for item in sorted(
+        containers, key=lambda item: (item.running, ASIDE not in item.name, item.name),
+    ) if (what := _outbound_of(item.labels)) is not None]
+    honoured = _honoured(known)
+    for item, wanted in known:
+        project, what = item.labels.get(PROJECT, ""), wanted
+        if wanted != CLOSED and wanted not in honoured[project]:
             what = CLOSED
             greedy.add(project)
-        elif what is not None:
-            sets[project].add(what)
-        for network, address in ({**item.own_addresses, **item.addresses}.items() if what is not None else ()):
-            assert what is not None
+        for network, address in {**item.own_addresses, **item.addresses}.items():
             addresses[address] = what
             networks.add(network)
     return Sources(addresses, frozenset(networks), tuple(sorted(greedy)))
+
+
+def _honoured(known: Iterable[tuple[ContainerSeen, Outbound]]) -> Mapping[str, Collection[Outbound]]:
+    """{project: sets of rules that it gets}. Its environments take turns: one of them, which anybody who may push can
+    make, takes none away from those that have few."""
+    of: dict[tuple[str, str], dict[Outbound, None]] = defaultdict(dict)
+    for item, what in known:
+        if what != CLOSED:
+            of[item.labels.get(PROJECT, ""), item.labels.get(ENVIRONMENT, "")][what] = None
+    ranked = sorted(
+        ((turn, place, what) for place, sets in of.items() for turn, what in enumerate(sets)), key=lambda it: it[:2],
+    )
+    found: dict[str, dict[Outbound, None]] = defaultdict(dict)
+    for _, (project, _), what in ranked:
+        if len(found[project]) < MOST_OF_PROJECT:
+            found[project][what] = None
+    return found
 
 
 def _source_of(spec: ContainerSpec) -> tuple[str, Outbound | None] | None:

@@ -35,12 +35,18 @@ ASK_SECONDS = 30.0
 KEEP_SECONDS = 3600.0
 LIMIT_SECONDS = 5.0
 AT_ONCE = 16
+SILENT_AT_ONCE = 3 * AT_ONCE
+"""Of a round: names that were not answered last time. A round with all of them would last for hours, and those that are
+answered wait for the next one."""
 MOST_ADDRESSES = 64
 """Of one name; those that were seen last stay."""
 
-Ask = Callable[[str, bool], Awaitable[Sequence[Address]]]
-"""Addresses of a name, and whether it was answered before; none: it does not exist. Raises OSError when nobody answers.
-"""
+MOST_LEARNED = 200
+"""Names that one deployment waits for; further ones are asked in the rounds."""
+
+Ask = Callable[[str, bool | None], Awaitable[Sequence[Address]]]
+"""Addresses of a name, and whether it was answered before (None: it was never asked); none: it does not exist. Raises
+OSError when nobody answers."""
 
 
 class OutboundNames:
@@ -73,9 +79,11 @@ class OutboundNames:
         return {name: frozenset(found) for name, found in self._known.items() if found}
 
     async def learn(self, names: Iterable[str]) -> tuple[str, ...]:
-        """Ask those of which nothing is known. Gives those that lead nowhere now."""
-        wanted = set(names)
-        await self._ask_all(name for name in wanted if not self._known.get(name))
+        """Ask those of which nothing is known and whose turn it is. Gives those that lead nowhere now."""
+        wanted, now = set(names), self._now()
+        unknown = sorted(name for name in wanted if not self._known.get(name) and (
+            not self._silent.get(name) or now - self._asked.get(name, float("-inf")) >= self._pause(name)))
+        await self._ask_all(unknown[:MOST_LEARNED])
         return tuple(sorted(name for name in wanted if not self._known.get(name)))
 
     async def refresh(self, names: Iterable[str]) -> bool:
@@ -87,17 +95,27 @@ class OutboundNames:
         for name in self._asked.keys() - wanted - self._known.keys():
             del self._asked[name]
             self._silent.pop(name, None)
-        await self._ask_all(name for name in wanted if now - self._asked.get(name, float("-inf")) >= self._pause(name))
+        await self._ask_all(self._due(wanted, now))
         return self._sets() != before
+
+    def _due(self, wanted: Iterable[str], now: float) -> Iterable[str]:
+        """Names whose turn it is: all that are answered, and of the others those that wait longest."""
+        since = {name: self._asked.get(name, float("-inf")) for name in wanted}
+        due = [name for name, asked in since.items() if now - asked >= self._pause(name)]
+        silent = sorted((name for name in due if not self._is_answered(name)), key=lambda name: (since[name], name))
+        return [*filter(self._is_answered, due), *silent[:SILENT_AT_ONCE]]
+
+    def _is_answered(self, name: str) -> bool:
+        return self._silent.get(name, 0 if self._known.get(name) else 1) == 0
 
     def _pause(self, name: str) -> float:
         return min(ASK_SECONDS * 2.0 ** min(self._silent.get(name, 0), 10), KEEP_SECONDS)
 
     async def _ask_all(self, names: Iterable[str]) -> None:
-        before, slots = self._sets(), asyncio.Semaphore(AT_ONCE)
+        before, quick, slow = self._sets(), asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
 
         async def one(name: str) -> None:
-            async with slots:
+            async with quick if self._is_answered(name) else slow:
                 await self._ask_one(name)
 
         async with asyncio.TaskGroup() as group:
@@ -113,7 +131,7 @@ class OutboundNames:
         self._asked[name] = self._now()
         try:
             async with asyncio.timeout(LIMIT_SECONDS):
-                found = await self._ask(name, self._silent.get(name, 1) == 0)
+                found = await self._ask(name, None if name not in self._silent else self._is_answered(name))
         except (OSError, TimeoutError, ValueError, RuntimeError):   # of one name: the others are asked all the same
             self._silent[name] = self._silent.get(name, 0) + 1
             return   # nobody answers: what it had counts on
@@ -135,10 +153,10 @@ class SystemResolver:
     """
 
     def __init__(self) -> None:
-        self._quick, self._slow = asyncio.Semaphore(AT_ONCE), asyncio.Semaphore(AT_ONCE)
+        self._slots = {kind: asyncio.Semaphore(AT_ONCE) for kind in (True, False, None)}
 
-    async def ask(self, name: str, answered: bool) -> Sequence[Address]:
-        slots = self._quick if answered else self._slow
+    async def ask(self, name: str, answered: bool | None) -> Sequence[Address]:
+        slots = self._slots[answered]   # new names of one project do not wait for the silent ones of another
         await slots.acquire()   # given back by the thread, whoever still waits for it
         loop = asyncio.get_running_loop()
         future: asyncio.Future[list[str]] = loop.create_future()

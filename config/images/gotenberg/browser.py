@@ -154,11 +154,8 @@ class Tab:
             self._happened.notify_all()
 
     async def _decide(self, said: dict[str, Any]) -> None:
-        """Files of others, and of the container, are none of a page's business."""
-        url = urlsplit(said["request"]["url"])
-        own = bool(self._folder) and _real(unquote(url.path)).startswith(self._folder + "/")
         with suppress(Failed):
-            if url.scheme != "file" or own:
+            if may_load(said["request"]["url"], self._folder):
                 await self.ask("Fetch.continueRequest", requestId=said["requestId"])
             else:
                 await self.ask("Fetch.failRequest", requestId=said["requestId"], errorReason="AccessDenied")
@@ -170,7 +167,7 @@ class Tab:
         """
         for domain in ("Page", "Network", "Runtime"):
             await self.ask(f"{domain}.enable")
-        await self.ask("Fetch.enable", patterns=[{"urlPattern": "file:*"}])
+        await self.ask("Fetch.enable", patterns=[{"urlPattern": "file:*"}, {"urlPattern": f"*:{PORT}*"}])
         await self.ask("Page.setLifecycleEventsEnabled", enabled=True)
         if page.headers:
             await self.ask("Network.setExtraHTTPHeaders", headers=page.headers)
@@ -220,6 +217,18 @@ class Tab:
         await self.ask("Emulation.setDeviceMetricsOverride", width=width, height=height, deviceScaleFactor=1,
                        mobile=False)
         return base64.b64decode((await self.ask("Page.captureScreenshot", **arguments))["data"])
+
+
+def may_load(url: str, folder: str) -> bool:
+    """Files of others and of the container are none of a page's business, nor is what Chromium is driven by: it names
+    what others have open, and closes it for who asks."""
+    found = urlsplit(url)
+    if found.scheme == "file":
+        return bool(folder) and _real(unquote(found.path)).startswith(folder + "/")
+    try:
+        return found.port != PORT
+    except ValueError:
+        return False
 
 
 def _real(path: str) -> str:

@@ -56,16 +56,19 @@ class History:
         row = self._db.execute("SELECT id FROM updates ORDER BY number DESC LIMIT 1").fetchone()
         return row[0] if row else "earliest"
 
-    def since(self, last: str) -> tuple[str, list[Update]]:
-        """(the id that was found, what came after it); of an id that is not known everything, as from `earliest`."""
+    def since(self, last: str) -> tuple[str, Iterator[Update]]:
+        """(the id that was found, what came after it until now); of an id that is not known everything, as from
+        `earliest`. One after the other: all of it may be larger than the memory."""
         row = self._db.execute("SELECT number FROM updates WHERE id = ? ORDER BY number DESC", (last,)).fetchone()
-        return (last if row else "earliest"), list(self._after(row[0] if row else 0))
+        newest = self._db.execute("SELECT coalesce(max(number), 0) FROM updates").fetchone()[0]
+        return (last if row else "earliest"), self._between(row[0] if row else 0, newest)
 
-    def _after(self, number: int) -> Iterator[Update]:
-        rows = self._db.execute(
-            "SELECT id, topics, private, data, type, retry FROM updates WHERE number > ? ORDER BY number", (number,),
-        )
-        for id, topics, private, data, kind, retry in rows:
+    def _between(self, number: int, newest: int) -> Iterator[Update]:
+        while row := self._db.execute(
+            "SELECT number, id, topics, private, data, type, retry FROM updates WHERE number > ? AND number <= ?"
+            " ORDER BY number LIMIT 1", (number, newest),
+        ).fetchone():
+            number, id, topics, private, data, kind, retry = row
             yield Update(id, json.loads(topics), bool(private), data, kind, retry)
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ import argparse
 import asyncio
 import re
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -25,6 +25,8 @@ from topics import is_covered
 
 PATH = "/.well-known/mercure"
 LARGEST_UPDATE, MOST_TOPICS, LONGEST_ID, LONGEST_TOPIC = 1 << 20, 100, 255, 2048
+MOST_EXPRESSIONS = 50
+"""In all topics of one who listens: each update is compared with all of them."""
 MOST_LISTENERS, MOST_WAITING = 2000, 500
 HEARTBEAT_SECONDS, WRITE_SECONDS = 40.0, 10.0
 ONE_LINE = re.compile(r"[^\r\n\0]*")
@@ -98,12 +100,14 @@ class Hub:
         topics = [topic for name in ("topic", "topic[]") for topic in request.query.getall(name, [])]
         if not topics or len(topics) > MOST_TOPICS or any(len(topic) > LONGEST_TOPIC for topic in topics):
             raise web.HTTPBadRequest(text=f"1 to {MOST_TOPICS} topics of {LONGEST_TOPIC} characters are needed\n")
+        if sum(topic.count("{") for topic in topics) > MOST_EXPRESSIONS:
+            raise web.HTTPBadRequest(text=f"at most {MOST_EXPRESSIONS} expressions are taken\n")
         if len(self._listeners) >= MOST_LISTENERS:
             raise web.HTTPServiceUnavailable(text="too many listeners\n")
         listener = Listener(topics, rights or Rights())
         last = request.headers.get("Last-Event-ID") or _query(request, "lastEventID", "last-event-id", "Last-Event-ID")
         # no await between the look into the history and being among the listeners: nothing is missed
-        found, missed = self._history.since(last) if last else (self._history.last_id(), [])
+        found, missed = self._history.since(last) if last else (self._history.last_id(), iter(()))
         self._listeners.add(listener)
         try:
             return await self._stream(request, listener, found, missed)
@@ -111,7 +115,7 @@ class Hub:
             self._listeners.discard(listener)
 
     async def _stream(
-        self, request: web.Request, listener: Listener, found: str, missed: list[Update],
+        self, request: web.Request, listener: Listener, found: str, missed: Iterable[Update],
     ) -> web.StreamResponse:
         answer = web.StreamResponse(headers={
             "Content-Type": "text/event-stream", "Cache-Control": "private, no-cache, no-store, must-revalidate",
@@ -123,6 +127,8 @@ class Hub:
             for update in missed:
                 if listener.wants(update):
                     await _write(answer, update.event())
+                else:
+                    await asyncio.sleep(0)   # others have their turn
             while not listener.behind:
                 try:
                     async with asyncio.timeout(HEARTBEAT_SECONDS):

@@ -63,6 +63,7 @@ CODES: dict[str, str] = {
     "absolute-path": "an absolute path where one of the application is meant",
     "bad-path": "not a path",
     "not-an-address": "not an IP address or network",
+    "not-an-archive": "a value is no archive in base64, as `!archive` gives it",
     "empty-rule": "a rule of the firewall that allows nothing",
     "null-variable": "a variable is null, and becomes the text `null`",
     "variable-overwritten": "a variable of a name that deployd sets itself",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import re
 
 from deployd.project.fields.fields import Field, Fields
@@ -51,17 +52,30 @@ def _configuration(fields: Fields) -> SolrConfiguration:
     for name, entry in fields.entries("cores"):
         _check_name(name, entry, "core")
         core = entry.fields(CORE) if not entry.is_null() else None
-        cores[name] = SolrCore(core.text("conf_dir"), core.text("core_properties")) if core else SolrCore()
+        cores[name] = SolrCore(_archive(core.get("conf_dir")), core.text("core_properties")) if core else SolrCore()
     sets = []
     for name, entry in fields.entries("configsets"):
         _check_name(name, entry, "configset")
-        sets.append((name, entry.json()))
+        sets.append((name, _archive(entry)))
     return SolrConfiguration(
         cores=cores,
-        core_config=fields.text("core_config"),
-        configsets={name: archive for name, archive in sets if isinstance(archive, str)},
+        core_config=_archive(fields.get("core_config")),
+        configsets={name: archive for name, archive in sets if archive is not None},
         modules=fields.texts("modules"),
     )
+
+
+def _archive(field: Field | None) -> str | None:
+    """In base64, as `!archive` gives it."""
+    text = field.text() if field else None
+    if field is None or text is None:
+        return None
+    try:
+        base64.b64decode(text, validate=True)
+    except ValueError:
+        field.wrong("not-an-archive", f"`{shown(text)}` is not an archive", "include the folder: `!archive solr/conf`")
+        return None
+    return text
 
 
 def _check_name(name: str, entry: Field, what: str) -> None:

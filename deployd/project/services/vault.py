@@ -39,6 +39,7 @@ def read(fields: Fields | None, service: Fields) -> Found:
         service.require("configuration", "add `configuration: {endpoints: …}`")
     elif fields.require("endpoints", "name at least one endpoint") is not None:
         keys = {name: _keys(entry) for name, entry in fields.entries("endpoints") if _is_name(name, entry)}
+        _check_names(fields)
         _check_types(fields, keys)
         return Found(VaultConfiguration(keys), endpoints=tuple(map(Endpoint, keys)))
     return Found(endpoints=())
@@ -49,6 +50,15 @@ def _is_name(name: str, entry: Field) -> bool:
         return True
     entry.wrong_name("bad-name", f"`{shown(name)}` cannot be the name of an endpoint", NAME_HINT)
     return False
+
+
+def _check_names(fields: Fields) -> None:
+    """Policies of Vault know no upper case, so one endpoint would have the rights of the other."""
+    known: dict[str, str] = {}
+    for name, entry in fields.entries("endpoints"):
+        if (other := known.setdefault(name.lower(), name)) != name:
+            entry.wrong_name("same-name", f"`{shown(name)}` differs from `{shown(other)}` by its case alone",
+                             "give one of the two another name")
 
 
 def _check_types(fields: Fields, keys: Mapping[str, tuple[VaultKey, ...]]) -> None:

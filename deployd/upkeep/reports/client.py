@@ -76,13 +76,23 @@ class ForgeClient:
             async with self.session.request(
                 call.method, url, json=dict(call.body), headers=headers, timeout=LIMIT, allow_redirects=False,
             ) as answer:
-                text = (await answer.content.read(LARGEST_ANSWER_BYTES)).decode("utf-8", "replace")
+                text = (await _body(answer)).decode("utf-8", "replace")
                 return _understood(call, answer.status, answer.headers, text)
         except (aiohttp.ClientError, TimeoutError, OSError) as error:
             raise ForgeSilent(
                 f"{self.host or url} does not answer: {str(error) or type(error).__name__}",
                 hint="deployd asks again; see whether this host reaches it",
             ) from None
+
+
+async def _body(answer: aiohttp.ClientResponse) -> bytes:
+    """All of it, as far as it is kept: it comes in pieces."""
+    body = bytearray()
+    async for piece in answer.content.iter_any():
+        body += piece
+        if len(body) >= LARGEST_ANSWER_BYTES:
+            break
+    return bytes(body[:LARGEST_ANSWER_BYTES])
 
 
 def _understood(call: ApiCall, status: int, headers: Mapping[str, str], text: str) -> int | None:

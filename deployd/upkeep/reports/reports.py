@@ -31,13 +31,15 @@ from deployd.state import entries, reports
 from deployd.state.activities import Activity
 from deployd.state.reports import Report
 from deployd.state.store import Store
-from deployd.upkeep.reports.client import ForgeBusy, ForgeClient, NotTaken
+from deployd.upkeep.reports.client import ForgeBusy, ForgeClient, ForgeRefuses, NotTaken
 from deployd.upkeep.reports.outcomes import next_ones, outcome_of, stage_of
 
 log = structlog.get_logger()
 
 LOOK_SECONDS = 0.5
 GIVEN_UP_AFTER = timedelta(days=1)
+MOST_REFUSED = 20
+"""Of one project in one go: then it is the token."""
 TOLD = tuple(kind.name for kind in (PUSH, PROMOTE, REDEPLOY, ROLLBACK, ACTIVATE))
 """Kinds that make a commit live."""
 
@@ -69,7 +71,8 @@ class Reporter:
         if not self._projects:
             await asyncio.Event().wait()
         telling: dict[ProjectId, asyncio.Task[None]] = {}
-        async with aiohttp.ClientSession() as session, asyncio.TaskGroup() as group:
+        # No cookies: what a forge gives one project must not go along with the token of another one.
+        async with aiohttp.ClientSession(cookie_jar=aiohttp.DummyCookieJar()) as session, asyncio.TaskGroup() as group:
             while True:
                 for project, waiting in (await self._look()).items():
                     if project not in telling or telling[project].done():
@@ -106,11 +109,29 @@ class Reporter:
         repository = repository_of(project.remote.url)
         client = ForgeClient(session, FORGES[project.remote.forge].api, project.remote.reports, repository.host)
         with self._boundary.contain(f"telling {project.remote.forge} of {project.id}") as tried:
-            for activity in waiting:
-                await self._tell(client, project, activity, repository.path)
+            await self._tell_each(client, project, waiting, repository.path)
         if tried.error is not None:
             pause = tried.error.seconds if isinstance(tried.error, ForgeBusy) else tried.again_in
             self._not_before[project.id] = asyncio.get_running_loop().time() + pause
+
+    async def _tell_each(
+        self, client: ForgeClient, project: ProjectSettings, waiting: list[Activity], repository: str,
+    ) -> None:
+        """
+        Raises:
+            DeployError: One could not be told. What is refused is of its branch or commit alone, perhaps: it keeps no
+                other waiting.
+        """
+        refused: list[ForgeRefuses] = []
+        for activity in waiting:
+            try:
+                await self._tell(client, project, activity, repository)
+            except ForgeRefuses as error:
+                refused.append(error)
+            if len(refused) == MOST_REFUSED:
+                break
+        if refused:
+            raise refused[0]
 
     async def _tell(self, client: ForgeClient, project: ProjectSettings, activity: Activity, repository: str) -> None:
         """Tell a forge of one activity as it is now, unless it knows.

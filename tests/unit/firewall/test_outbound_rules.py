@@ -90,3 +90,11 @@ def test_each_name_has_its_share_of_the_addresses_and_the_newest_stay() -> None:
     assert line.count("/32") == 5
     assert "203.9.0.8/32" in line
     assert "203.1." not in line
+
+
+def test_everything_of_one_family_opens_nothing_of_the_other() -> None:
+    def lines(*ips: str) -> list[str]:
+        return chain_lines(Outbound((FirewallRule("tcp", ips, (), (443,)),)), {})
+
+    assert lines("::/0") == ["meta nfproto ipv6 tcp dport { 443 } accept", "jump refused"]
+    assert lines("0.0.0.0/0", "192.0.2.0/24") == ["meta nfproto ipv4 tcp dport { 443 } accept", "jump refused"]

@@ -105,7 +105,7 @@ click: {type: 'clickhouse:26.3', disk: 512, configuration: {databases: [a], endp
 search: {type: 'opensearch:3', disk: 512, configuration: {authentication: {enabled: true}, plugins: []}}
 pg: {type: 'postgresql:18', disk: 512, configuration: {databases: [a], endpoints: {e: {default_database: a, privileges: {a: ro}}}, extensions: [x]}}
 vault: {type: 'vault-kms:1.12', disk: 512, configuration: {endpoints: {e: [{policy: sign, key: a, type: sign}]}}}
-solr: {type: 'solr:9.9', disk: 512, configuration: {core_config: x, cores: {a: {core_properties: x}}, configsets: {}, modules: [], endpoints: {e: {core: a}}}}
+solr: {type: 'solr:9.9', disk: 512, configuration: {core_config: eA==, cores: {a: {core_properties: x}}, configsets: {}, modules: [], endpoints: {e: {core: a}}}}
 figures: {type: 'clickhouse:26.3', disk: 512, configuration: {databases: [a], endpoints: {e: {default_database: a, port: 9000, privileges: {a: ro}}}}}
 """
 EVERY_ROUTE = """

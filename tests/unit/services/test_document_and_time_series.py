@@ -1,6 +1,8 @@
 """MongoDB, InfluxDB and ClickHouse: what they are told, and what of them an application finds."""
 
+import hashlib
 import json
+import subprocess
 import xml.etree.ElementTree as xml
 from dataclasses import replace
 
@@ -74,6 +76,40 @@ async def test_clickhouse_writes_whole_users_whatever_their_databases_are_called
     assert "<max_memory_usage>123<" in file, "what its memory allows stays"
     assert told.said[-1][1] == (
         "CREATE DATABASE IF NOT EXISTS `main`;\nCREATE DATABASE IF NOT EXISTS `legacy`;\nSYSTEM RELOAD CONFIG")
+
+
+async def test_an_endpoint_of_clickhouse_without_privileges_comes_into_no_database():
+    it, wrong = read("{type: 'clickhouse:26.3', disk: 512, configuration: {endpoints: {nobody: {}}}}")
+    assert it is not None, wrong
+    told = Told(b"<max_memory_usage>123</max_memory_usage>")
+    await family_of(it).provision(told, it, family_of(it).credentials(it, secret))
+    [file] = [text for argv, text in told.said if "cat >" in argv[-1]]
+    [database] = xml.fromstring(file).findall("users/nobody/allow_databases/database")
+    assert database.text == "-", "an empty list opens all of them"
+
+
+async def test_the_administrator_of_clickhouse_has_a_password_that_no_query_knows_and_a_deployment_keeps(tmp_path):
+    it, _ = read("{type: 'clickhouse:26.3', disk: 512}")
+    assert it is not None
+    shell, dash_c, script, *words = family_of(it).parts(it, memory_mb=1024).command or ()
+    places = {"/var/lib/clickhouse": str(tmp_path), "/run/": f"{tmp_path}/", "/entrypoint.sh": "echo"}
+    for path, here in places.items():
+        script = script.replace(path, here)
+    files, passwords = [], []
+    for _ in range(2):
+        started = subprocess.run([shell, dash_c, script, *words], check=True, capture_output=True, text=True).stdout
+        files.append((tmp_path / "deployd-users.xml").read_text())
+        passwords.append((tmp_path / "deployd-administrator").read_text())
+        said = hashlib.sha256(passwords[-1].encode()).hexdigest()
+        assert xml.fromstring(files[-1]).findtext("users/default/password_sha256_hex") == said
+    assert started.startswith("-- --users_config=/var/lib/clickhouse/deployd-users.xml --listen_host=0.0.0.0 ")
+    assert passwords[0] != passwords[1]
+    assert (tmp_path / "deployd-administrator").stat().st_mode & 0o077 == 0
+    told = Told(files[-1].encode())
+    await family_of(it).provision(told, it, family_of(it).credentials(it, secret))
+    [written] = [text for argv, text in told.said if "cat >" in argv[-1]]
+    assert xml.fromstring(written).findtext("users/default/password_sha256_hex") == said
+    assert passwords[-1] not in repr(told.said)
 
 
 def test_clickhouse_has_two_ways_in_for_one_user_and_ports_that_endpoints_name():

@@ -15,9 +15,12 @@ from tests.support.corpus import REPOSITORY
 @pytest.fixture(scope="module")
 def forms() -> Iterator[ModuleType]:
     sys.path.insert(0, str(REPOSITORY / "config/images/gotenberg"))
-    yield importlib.import_module("forms")
+    found = importlib.import_module("forms")
+    importlib.import_module("browser")
+    yield found
     sys.path.pop(0)
-    sys.modules.pop("forms")
+    for name in ("forms", "browser"):
+        sys.modules.pop(name)
 
 
 def test_nothing_said_is_a_letter_with_small_margins(forms):
@@ -68,3 +71,18 @@ def test_a_picture_has_a_kind_and_a_size(forms):
         forms.picture_of({"format": "gif"})
     with pytest.raises(forms.Wrong, match="width"):
         forms.picture_of({"width": "1000000"})
+
+
+@pytest.mark.parametrize(("url", "may"), [
+    ("file:///tmp/page-1/style.css", True), ("file:///tmp/page-1/../page-2/index.html", False),
+    ("file:///tmp/page-1/%2e%2e/page-2/index.html", False), ("file:///etc/passwd", False),
+    ("https://shop.example/logo.png", True), ("http://shop.example/?to=:9223", True),
+    ("http://127.0.0.1:9223/json/list", False), ("http://rebound.example:9223/json/close/1", False),
+    ("http://[::1]:9223/", False), ("http://x:999999/", False),
+])
+def test_a_page_loads_its_own_files_and_nothing_of_what_chromium_is_driven_by(forms, url, may):
+    assert sys.modules["browser"].may_load(url, "/tmp/page-1") is may
+
+
+def test_a_page_of_an_address_has_no_files(forms):
+    assert not sys.modules["browser"].may_load("file:///tmp/page-1/index.html", "")

@@ -8,6 +8,7 @@ import hashlib
 import hmac
 import importlib
 import json
+import subprocess
 import sys
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
@@ -19,6 +20,9 @@ import pytest
 from aiohttp import ClientResponse
 from aiohttp.test_utils import TestClient, TestServer
 
+from deployd.environment.relationships import Credential
+from deployd.project.model import Endpoint, Service
+from deployd.services.families import family_of
 from tests.support.corpus import REPOSITORY
 
 KEY, PATH = b"key-of-this-test", "/.well-known/mercure"
@@ -109,6 +113,23 @@ async def test_the_oldest_updates_go_when_there_is_no_room(hub, tmp_path):
         assert int((await event(listening))["data"]) > 9
 
 
+async def test_the_history_is_not_read_into_memory_for_who_comes_back(hub, tmp_path):
+    history = sys.modules["history"].History(str(tmp_path / "updates.db"), 1 << 20)
+    for number in range(3):
+        history.add(sys.modules["history"].Update(f"n{number}", ["t"], False, "x"))
+    found, missed = history.since("n0")
+    assert (found, next(missed).id) == ("n0", "n1")
+    history.add(sys.modules["history"].Update("later", ["t"], False, "x"))   # it comes to him as to all that listen
+    assert [update.id for update in missed] == ["n2"]
+    history.close()
+
+
+async def test_nobody_may_listen_to_what_takes_long_to_compare(hub, tmp_path):
+    async with client(hub, tmp_path, anonymous=True) as http:
+        assert (await http.get(PATH, params=[("topic", "{a}" * 25), ("topic", "{a}" * 26)])).status == 400
+        assert (await http.get(PATH, params=[("topic", "{a}" * 25), ("topic", "{a}" * 25)])).status == 200
+
+
 @pytest.mark.parametrize(("headers", "form", "status"), [
     ({}, {}, 401), (bearer(subscribe=["*"]), {}, 401), (bearer(key=b"another", publish=["*"]), {}, 401),
     (bearer(publish=["*"], algorithm="none"), {}, 401), (bearer(publish=["*"], exp=1), {}, 401),
@@ -143,3 +164,21 @@ async def test_who_may_listen_and_from_which_pages(hub, tmp_path):
 ])
 def test_selectors_fit_as_templates_do(hub, selector, topic, fits):
     assert sys.modules["topics"].matches(selector, topic) is fits
+
+
+async def test_the_key_is_laid_by_who_owns_the_folder_and_through_no_link(tmp_path: Path) -> None:
+    it = Service("hub", "mercure", "0", "mercure:0", 256, endpoints=(Endpoint("mercure"),))
+    said: list[tuple[tuple[str, ...], bytes]] = []
+
+    async def execute(argv: tuple[str, ...], stdin: bytes | None = None) -> bytes:
+        said.append((argv, stdin or b""))
+        return b""
+
+    await family_of(it).provision(execute, it, {"mercure": Credential(password="key")})
+    [(argv, key)] = said
+    assert argv[:4] == ("setpriv", "--reuid=999", "--regid=999", "--clear-groups")
+    elsewhere = tmp_path / "elsewhere"
+    (tmp_path / ".key").symlink_to(elsewhere)
+    subprocess.run(["sh", "-c", argv[-1].replace("/data", str(tmp_path))], input=key, check=True)
+    assert (tmp_path / "key").read_bytes() == b"key"
+    assert not elsewhere.exists()

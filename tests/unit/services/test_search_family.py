@@ -89,6 +89,7 @@ async def test_a_plugin_that_the_image_lacks_is_named_with_those_that_it_has():
 
 @pytest.mark.parametrize("said", [
     answer({"status": "red", "unassigned_shards": 2}, 408), b"", b"HTTP/1.1 200 OK\r\n\r\nno",
+    b"HTTP/1.1 200 OK\r\n\r\n[]", b"HTTP/1.1 200 OK\r\n\r\n" + b"[" * 200_000,
 ])
 async def test_a_search_that_is_red_or_says_nothing_is_an_error_that_names_the_index(said):
     engine = Engine(health=said, explain=answer({"index": "shop_product_1", "current_state": "unassigned"}))

@@ -6,10 +6,11 @@ import json
 import pytest
 
 from deployd.environment.relationships import Credential
+from deployd.errors import DeployError
 from deployd.project.model import Endpoint, Service, SolrConfiguration, SolrCore
 from deployd.project.reader import read_project
 from deployd.services.families import family_of
-from deployd.services.solr import AS_BEFORE, CoreNotMade, create_query, properties_of
+from deployd.services.solr import AS_BEFORE, UNPACK, CoreNotMade, create_query, properties_of
 from tests.doubles.trees import DictTree
 
 ARCHIVE = base64.b64encode(b"a tar").decode()
@@ -91,6 +92,21 @@ async def test_a_core_that_solr_refuses_gets_back_what_it_had_and_solrs_words_ar
     assert "main" in raised.value.what
 
 
+async def test_an_archive_that_cannot_be_unpacked_leaves_no_other_one_behind():
+    class Full(Server):
+        async def __call__(self, argv: tuple[str, ...], stdin: bytes | None = None) -> bytes:
+            if argv[-1] == "main" and argv[2] == UNPACK:
+                raise DeployError("no space left on device")
+            return await super().__call__(argv, stdin)
+
+    server = Full()
+    with pytest.raises(DeployError, match="no space"):
+        await provision(solr(configsets={"shared": ARCHIVE}, cores={"main": SolrCore(conf_dir=ARCHIVE)}), server)
+    assert list(zip(server.scripts, (folder for folder, _ in server.told), strict=True)) == [
+        (UNPACK, "configsets/shared"), (AS_BEFORE, "configsets/shared"),
+    ]
+
+
 def test_properties_cannot_break_out_of_their_query():
     properties = properties_of(SolrCore(core_properties="a=b&action=UNLOAD\n# c\nschema=schema.xml"))
     assert create_query("main", properties) == (
@@ -104,3 +120,13 @@ def test_a_core_whose_name_is_no_folder_is_refused(name):
     app = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"
     found = read_project(DictTree({".platform.app.yaml": app, ".platform/services.yaml": text}))
     assert [finding.code for finding in found.errors] == ["bad-name"]
+
+
+@pytest.mark.parametrize("configuration", [
+    "{core_config: 'no archive'}", "{cores: {a: {conf_dir: solr/conf}}}", "{configsets: {a: 'é'}}",
+])
+def test_what_is_no_archive_is_refused_when_it_is_pushed(configuration):
+    text = f"it: {{type: 'solr:9.9', disk: 512, configuration: {configuration}}}"
+    app = "name: app\ntype: php:8.4\nweb: {locations: {/: {root: x}}}\n"
+    found = read_project(DictTree({".platform.app.yaml": app, ".platform/services.yaml": text}))
+    assert "not-an-archive" in [finding.code for finding in found.errors]

@@ -38,6 +38,8 @@ def test_a_policy_is_what_the_hosted_platforms_say():
     ("      a: [{policy: sign, key: k, type: sign}, {policy: admin, key: k, type: encrypt}]\n", "of two types"),
     ("      a: [{policy: encrypt, key: k, type: sign}]\n", "`encrypt` is no use for a key of type sign"),
     ("      a: [{policy: admin, key: 'k/*', type: sign}]\n", "`k/*` cannot be the name of a key"),
+    ("      a: [{policy: verify, key: k, type: sign}]\n      A: [{policy: admin, key: k, type: sign}]\n",
+     "`A` differs from `a` by its case alone"),
     ("      'a\" b': [{policy: admin, key: k, type: sign}]\n", "cannot be the name of an endpoint"),
 ])
 def test_what_no_key_can_be_is_refused(endpoints, said):
@@ -64,3 +66,18 @@ async def test_tokens_go_by_standard_input_and_those_of_endpoints_that_are_gone_
     assert "vault write -f transit/keys/k type=ecdsa-p256" in script
     assert 'case $policy in endpoint-signer|none)' in script
     assert """{"token": "it'"'"'s signer"}""" in script
+
+
+async def test_the_policy_of_an_endpoint_in_upper_case_is_kept_under_the_name_that_vault_gives_it():
+    config, wrong = read("      Signer: [{policy: sign, key: k, type: sign}]\n")
+    assert config is not None, wrong
+    [it] = config.services
+    said = []
+
+    async def execute(argv: tuple[str, ...], stdin: bytes | None = None) -> bytes:
+        said.append((stdin or b"").decode())
+        return b""
+
+    await family_of(it).provision(execute, it, family_of(it).credentials(it, str))
+    assert "vault policy write endpoint-signer -" in said[0]
+    assert "in endpoint-signer|none) ;;" in said[0]

@@ -19,6 +19,8 @@ from deployd.upkeep.outbound_names import (
     KEEP_SECONDS,
     LIMIT_SECONDS,
     MOST_ADDRESSES,
+    MOST_LEARNED,
+    SILENT_AT_ONCE,
     OutboundNames,
     SystemResolver,
 )
@@ -38,7 +40,7 @@ class World:
     def begin(self) -> OutboundNames:
         return OutboundNames(self.file, self.openings, self.ask, lambda: self.seconds)
 
-    async def ask(self, name: str, answered: bool) -> Sequence[Address]:
+    async def ask(self, name: str, answered: bool | None) -> Sequence[Address]:
         self.asked.append(name)
         found = self.answers.get(name, ())
         if isinstance(found, Exception):
@@ -147,7 +149,7 @@ async def test_a_full_disk_ends_nothing(tmp_path: Path) -> None:
 async def test_a_name_server_that_never_answers_holds_nobody_up(tmp_path: Path) -> None:
     world = World(tmp_path)
 
-    async def never(name: str, answered: bool) -> Sequence[Address]:
+    async def never(name: str, answered: bool | None) -> Sequence[Address]:
         if name == A:
             await asyncio.Event().wait()
         return [ip_address("203.0.113.9")]
@@ -156,6 +158,34 @@ async def test_a_name_server_that_never_answers_holds_nobody_up(tmp_path: Path) 
     began = asyncio.get_running_loop().time()
     assert await names.learn({A, "b.example"}) == (A,)
     assert asyncio.get_running_loop().time() - began == LIMIT_SECONDS
+
+
+@pytest.mark.looptime
+async def test_thousands_of_names_that_nobody_answers_for_do_not_make_a_round_long(tmp_path: Path) -> None:
+    async def asked(name: str, answered: bool | None) -> Sequence[Address]:
+        if name != A:
+            await asyncio.Event().wait()
+        return [ip_address("203.0.113.9")]
+
+    loop = asyncio.get_running_loop()
+    names = OutboundNames(tmp_path / "other.json", (), asked, loop.time)
+    silent = {f"{number}.example" for number in range(5000)}
+    await names.learn({A})
+    for _ in range(20):
+        await names.refresh({A, *silent})
+        assert loop.time() - names._asked[A] <= ASK_SECONDS + SILENT_AT_ONCE / AT_ONCE * LIMIT_SECONDS
+        await asyncio.sleep(1)
+    assert len(names._asked) > 10 * SILENT_AT_ONCE, "and each of them has its turn"
+
+
+async def test_a_deployment_waits_for_no_more_names_than_somebody_needs_and_for_none_twice(tmp_path: Path) -> None:
+    world = World(tmp_path)
+    silent = {f"{number}.example" for number in range(2 * MOST_LEARNED)}
+    world.answers |= dict.fromkeys(silent, OSError("nobody answers"))
+    await world.names.learn(silent)
+    assert len(world.asked) == MOST_LEARNED
+    await world.names.learn(world.asked[:])
+    assert len(world.asked) == MOST_LEARNED, "their turn has not come"
 
 
 async def test_a_name_that_nobody_answers_for_is_asked_less_and_less(tmp_path: Path) -> None:
@@ -213,6 +243,7 @@ async def test_names_that_nobody_answers_for_hold_up_no_others(monkeypatch: pyte
     monkeypatch.setattr(socket, "getaddrinfo", asked)
     resolver = SystemResolver()
     slow = [asyncio.ensure_future(resolver.ask(f"slow{number}.example", False)) for number in range(2 * AT_ONCE)]
-    assert [str(address) for address in await resolver.ask(A, True)] == ["203.0.113.1"]
+    for answered in (True, None):
+        assert [str(address) for address in await resolver.ask(A, answered)] == ["203.0.113.1"]
     let_go.set()
     assert len(await asyncio.gather(*slow)) == 2 * AT_ONCE, "and each has its turn"

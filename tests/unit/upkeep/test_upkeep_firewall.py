@@ -12,7 +12,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from deployd.engine.docker.read import read_network
-from deployd.engine.names import OUTBOUND, PROJECT, PUBLIC, ROLE, bridge_name, bridge_prefix
+from deployd.engine.names import ENVIRONMENT, OUTBOUND, PROJECT, PUBLIC, ROLE, bridge_name, bridge_prefix
 from deployd.engine.specs import ContainerSpec, Network
 from deployd.firewall.kernel_table import FirewallNotKept, KernelTable
 from deployd.firewall.outbound import CLOSED, Outbound, encode_outbound
@@ -52,6 +52,9 @@ class TableDouble(KernelTable):
         self.put.append(rules)
         self.there = True
         return True
+
+    async def is_there(self) -> bool:
+        return self.there
 
     async def ensure_gone(self) -> None:
         self.gone += 1
@@ -152,6 +155,21 @@ async def test_without_docker_what_will_be_made_is_closed_at_the_first_start() -
     assert f'iifname "{OURS}*" jump to_host' in table.put[-1]
 
 
+async def test_a_daemon_that_starts_without_docker_leaves_what_the_one_before_it_put() -> None:
+    engine, table = EngineDouble(), TableDouble()
+    engine.add("db", {"deployd": "deployd", ROLE: "service"}, "10.208.0.40", "shop")
+    assert await manager_of(engine, table).ensure()
+    assert "10.208.0.40" in table.put[-1]
+    engine.reachable = False
+    made = manager_of(engine, table)
+    for look in (True, False):
+        assert not await made.ensure(look=look)
+    assert "10.208.0.40" in table.put[-1]
+    engine.reachable = True
+    await made.ensure(look=False)
+    assert "10.208.0.40" in table.put[-1], "and asks Docker as soon as it can"
+
+
 async def test_a_start_without_rules_is_no_start() -> None:
     table = TableDouble()
     table.broken = True
@@ -198,7 +216,7 @@ class Names(OutboundNames):
         self.answers: dict[str, str] = {"api.example": "203.0.113.7"}
         super().__init__(folder / "names.json", (), self.ask_double)
 
-    async def ask_double(self, name: str, answered: bool) -> Sequence[Address]:
+    async def ask_double(self, name: str, answered: bool | None) -> Sequence[Address]:
         return [ip_address(self.answers[name])]
 
 
@@ -218,6 +236,32 @@ async def test_a_container_is_listed_before_it_is_started_and_its_names_are_know
     assert f"10.208.0.40 : goto {RULES.chain}" in table.put[-1]
     assert "ip daddr { 203.0.113.7/32 } tcp dport { 443 } accept" in table.put[-1]
     assert f'iifname "{OURS}shop" meta nfproto ipv6 jump refused' in table.put[-1]
+
+
+async def test_who_was_not_listed_is_not_let_in_when_it_is_tried_again(tmp_path: Path) -> None:
+    engine, table, _, made = outbound_manager(tmp_path)
+    await made.ensure()
+    wanted = spec("web", "10.208.0.40", {**OF_SHOP, OUTBOUND: encode_outbound(RULES)})
+    await engine.create(wanted)
+    table.broken = True
+    for _ in range(2):
+        with pytest.raises(FirewallNotKept):
+            await made.admit((wanted,))
+    table.broken = False
+    await made.admit((wanted,))
+    assert f"10.208.0.40 : goto {RULES.chain}" in table.put[-1]
+
+
+async def test_nobody_with_rules_is_let_in_while_docker_does_not_list_it(tmp_path: Path) -> None:
+    engine, _, _, made = outbound_manager(tmp_path)
+    await made.ensure()
+    wanted = spec("web", "10.208.0.40", {**OF_SHOP, OUTBOUND: encode_outbound(RULES)})
+    await engine.create(wanted)
+    engine.reachable = False
+    with pytest.raises(FirewallNotKept, match=r"10\.208\.0\.40"):
+        await made.admit((wanted,))
+    engine.reachable = True
+    await made.admit((wanted,))
 
 
 async def test_a_container_without_rules_needs_no_word_unless_its_address_had_some(tmp_path: Path) -> None:
@@ -283,3 +327,16 @@ def test_a_project_with_too_many_sets_of_rules_closes_its_own_and_nobody_elses()
     assert len(closed) == 2
     assert all(address.startswith("10.208.6.") for address in closed)
     assert found.greedy == ("greedy",)
+
+
+def test_an_environment_with_many_sets_of_rules_takes_none_from_the_others_of_its_project() -> None:
+    engine = EngineDouble()
+    for number in range(2 * MOST_OF_PROJECT):
+        rules = Outbound((FirewallRule(ips=(f"192.0.2.{number}/32",)),))
+        labels = {ROLE: "worker", PROJECT: "shop", ENVIRONMENT: "a-try", OUTBOUND: encode_outbound(rules)}
+        engine.add(f"a-try{number:03}", labels, f"10.208.0.{number}", "n")
+    labels = {ROLE: "web", PROJECT: "shop", ENVIRONMENT: "main", OUTBOUND: encode_outbound(RULES)}
+    engine.add("main", labels, "10.208.1.1", "m")
+    found = sources_of(engine.there.values()).addresses
+    assert found["10.208.1.1"] == RULES
+    assert len([what for what in found.values() if what != CLOSED]) == MOST_OF_PROJECT

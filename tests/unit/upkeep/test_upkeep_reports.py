@@ -177,6 +177,44 @@ async def test_what_a_forge_will_never_take_is_left_out_and_the_rest_is_told() -
         assert len(it.api.deployments) == 1
 
 
+async def test_a_branch_of_which_the_token_may_not_tell_keeps_no_other_waiting() -> None:
+    async with world() as it:
+        it.api.refuse = lambda request: web.json_response(
+            {"message": "Not Found"}, status=404) if "/statuses/a" in request.path else None
+        async with it.told():
+            refused, other = it.push(A, "protected"), it.push(B)
+            for push in (refused, other):
+                it.begins(push)
+                it.ends(push)
+            await it.until_told(other, "success")
+        assert reports.find(it.store.db, refused).told == ""
+
+
+async def test_an_answer_that_comes_in_pieces_is_read_whole() -> None:
+    async def pieces() -> AsyncIterator[bytes]:
+        for piece in (b'{"url": "https://forge.example",', b' "id": 1}'):
+            yield piece
+            await asyncio.sleep(0.05)
+
+    made = 0
+    async with world() as it:
+        def refuse(request: web.Request) -> web.Response | None:
+            nonlocal made
+            if not request.path.endswith("/deployments"):
+                return None
+            made += 1
+            it.api.deployments[1] = {"states": []}
+            return web.Response(status=201, body=pieces())
+
+        it.api.refuse = refuse
+        async with it.told():
+            push = it.push()
+            it.begins(push)
+            it.ends(push)
+            await it.until_told(push, "success")
+        assert made == 1, "else there would be one more with each try"
+
+
 async def test_nothing_is_made_twice_by_a_daemon_that_is_started_again() -> None:
     async with world() as it:
         async with it.told():
