@@ -169,7 +169,7 @@ class Mirror:
         listed = await git(self.path, "ls-tree", "-r", "-z", f"{commit}:{root}", keep_bytes=LARGEST_LISTING_BYTES)
         if len(listed.stdout) >= LARGEST_LISTING_BYTES:   # else the first files would have no part in it
             raise ListingCut(f"the files of {root or 'the repository'} have too long names to be listed",
-                             hint=f"all paths together have {LARGEST_LISTING_BYTES // 1_000_000} MB at most")
+                             hint=f"all paths together have {LARGEST_LISTING_BYTES:,} bytes at most")
         prefix = f"{root}/" if root else ""
         digest = hashlib.sha256()
         for entry in listed.stdout.split(b"\0"):
