@@ -7,6 +7,7 @@ which files of the repository it wrote over: where these are others now, it is n
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 import re
@@ -27,6 +28,8 @@ OPEN, PROTECTED = "open", "protected"
 Entries = Mapping[str, str]
 """{path from the application's root: mode, kind and git's id}"""
 MOST_NAMED = 2
+LONGEST_PATH = 500
+"""Characters: some patterns take time by their square."""
 OF_PROGRAMS = (".global", ".local")
 """Programs of the repository itself there would be found before those of the image."""
 GIT_FOLDER = "HEAD"
@@ -58,10 +61,11 @@ async def plan_stages(
     if not await host.kept.can_be_used():
         return ()
     entries = await host.code.entries(project.id, commit, app.root)
-    if entries is None or has_programs(app, entries):
+    if entries is None or await asyncio.to_thread(is_odd, app, entries):
         return ()
     before = await host.code.entries(project.id, live, app.root) if live is not None else None
-    keys = stage_keys(project, branch, app, parts, build, entries, variables)
+    # Not in the loop: patterns of a repository's own names are looked for in all of its paths.
+    keys = await asyncio.to_thread(stage_keys, project, branch, app, parts, build, entries, variables)
     zone, planned = zone_of(project, branch), []
     for stage in build.stages:
         if not stage.steps:
@@ -75,7 +79,7 @@ async def plan_stages(
         if taken is not None and not await host.kept.of(project.id, zone).has(taken):   # which counts as a use
             taken = None
         why = "nothing that it is made of has changed" if taken else (
-            "asked for" if anew else _why_made(stage, entries, before, bool(there)))
+            "asked for" if anew else await asyncio.to_thread(_why_made, stage, entries, before, bool(there)))
         planned.append(PlannedStage(stage.title, key, stage.kept.name, taken, why))
     return tuple(planned)
 
@@ -100,6 +104,11 @@ def stage_keys(
             text = json.dumps([common, own], separators=(",", ":"))
             keys[stage.kept.name] = SlugKey(hashlib.sha256(text.encode("utf-8", "surrogateescape")).hexdigest())
     return keys
+
+
+def is_odd(app: Application, entries: Entries) -> bool:
+    """Whether nothing is taken over for the sake of what a repository has. Pure."""
+    return any(len(path) > LONGEST_PATH for path in entries) or has_programs(app, entries)
 
 
 def has_programs(app: Application, entries: Entries) -> bool:

@@ -13,8 +13,10 @@ import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
+from deployd.errors import DeployError
 from deployd.git.program import git
 from deployd.ids import CommitId, TreeId
 
@@ -73,6 +75,14 @@ ABOUT = "%H%x00%cI%x00%T%x00%<(100,trunc)%an%x00%<(200,trunc)%s"
 MOST_LOOSE = 2000
 """Loose objects; with more, git looks for them noticeably longer."""
 PACK_SECONDS = 1800
+LARGEST_LISTING_BYTES, LARGEST_ENTRIES_BYTES = 128_000_000, 48_000_000
+"""Of what is kept of git's listing of a tree, of which the end would be kept. What may be deployed has less."""
+
+
+class ListingCut(DeployError):
+    """A tree has more than is read of it."""
+
+    code: ClassVar[str] = "listing-cut"
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,7 +166,10 @@ class Mirror:
         Args:
             without: Paths from the repository's root, files or whole folders (the configuration files).
         """
-        listed = await git(self.path, "ls-tree", "-r", "-z", f"{commit}:{root}")
+        listed = await git(self.path, "ls-tree", "-r", "-z", f"{commit}:{root}", keep_bytes=LARGEST_LISTING_BYTES)
+        if len(listed.stdout) >= LARGEST_LISTING_BYTES:   # else the first files would have no part in it
+            raise ListingCut(f"the files of {root or 'the repository'} have too long names to be listed",
+                             hint=f"all paths together have {LARGEST_LISTING_BYTES:,} bytes at most")
         prefix = f"{root}/" if root else ""
         digest = hashlib.sha256()
         for entry in listed.stdout.split(b"\0"):
@@ -166,9 +179,10 @@ class Mirror:
         return digest.hexdigest()
 
     async def entries(self, commit: CommitId, root: str, most: int) -> dict[str, str] | None:
-        """{path below a folder: mode, kind and id of what is there}, of all files and submodules; None: too many."""
-        listed = await git(self.path, "ls-tree", "-r", "-z", f"{commit}:{root}")
-        if listed.stdout.count(b"\0") > most:
+        """{path below a folder: mode, kind and id of what is there}, of all files and submodules; None: too many, or
+        too long ones."""
+        listed = await git(self.path, "ls-tree", "-r", "-z", f"{commit}:{root}", keep_bytes=LARGEST_ENTRIES_BYTES)
+        if listed.stdout.count(b"\0") > most or len(listed.stdout) >= LARGEST_ENTRIES_BYTES:   # git's last bytes only
             return None
         return await asyncio.to_thread(_entries, listed.stdout)
 

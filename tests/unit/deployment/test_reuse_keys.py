@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from deployd.deployment.reuse import fits, has_programs, named_in, stage_keys, zone_of
+from deployd.deployment.reuse import fits, has_programs, is_odd, named_in, stage_keys, zone_of
 from deployd.deployment.written_over import first_outside, take_record, written_over
 from deployd.plan import KeyParts
 from deployd.project.model import Application
@@ -132,6 +132,12 @@ def test_what_git_makes_of_files_has_a_part_and_so_has_what_links_lead_to():
 ])
 def test_a_repository_that_brings_programs_takes_nothing_over(path: str, *, has: bool):
     assert has_programs(shop(), {path: "120000 blob 1"}) is has
+
+
+def test_paths_that_patterns_would_take_long_for_are_a_reason_to_take_nothing_over():
+    assert is_odd(shop(), {"view/" * 200 + "a.xmm": "1"})
+    assert is_odd(shop(), {".global/x": "1"})
+    assert not is_odd(shop(), entries())
 
 
 @pytest.mark.parametrize(("path", "has"), [("go", True), ("go/bin/npm", True), ("go/pkg/x", False), ("gopher", False)])
