@@ -646,6 +646,7 @@ DEPLOYD = Path(__file__).parents[2] / "deployd"
 WATCHED = ("upkeep", "certificates", "daemon", "activity/lanes.py", "activity/slots.py")
 """Where the loops are that serve many projects."""
 NEEDS_NONE = {
+    "upkeep/reports/reports.py:_tell_each": "of one project, in the net of its caller",
     "upkeep/recreate.py:recreate": "one environment's; the look at it is contained",
     "upkeep/reconcile.py:mount": "one environment's", "upkeep/reconcile.py:_start": "one environment's",
     "certificates/acme.py:_order": "one host's; asking for it is contained",
