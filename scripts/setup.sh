@@ -178,6 +178,12 @@ images() {
     # `web` stands beside every application. Other images are made by the daemon when a project asks for them.
     local wanted=(web router php:8.4 mariadb:11.8 redis:8.0)
     [ "$goal" = demo ] || wanted+=(python:3.13 nodejs:20 postgresql:17 rabbitmq:4.0)
+    # All that tests use, one after the other: made in the middle of a test, a large one would take its whole time.
+    [ "$goal" != test ] || wanted+=(
+        php:8.2 php:7.4 python:3.11 nodejs:18 ruby:2.7 golang:1.26 java:25
+        mariadb:10.11 mariadb:10.5 oracle-mysql:9.7 redis:7.0 valkey:8.1 memcached:1.6 mongodb:4.0 clickhouse:18.16
+        opensearch:2 kafka:4.3 varnish:7.7 chrome-headless:156 gotenberg:8 mercure:0
+    )
     local status=0
     # All lines of the builds go to the log; the terminal sees which image is made, and how long it took.
     .venv/bin/python -u -m deployd.engine.docker.images "${wanted[@]}" 2>&1 < /dev/null 9>&- \
