@@ -77,7 +77,7 @@ function install(): void
     say('Magento is installed');
 }
 
-/** What env.php and config.php say of the shop's settings is compared with what was imported, and no page answers before. */
+/** No page answers before what env.php and config.php say of the shop's settings is what was imported. */
 function import_configuration(): void
 {
     if (magento('deploy', ['app:config:status'])[0] !== UP_TO_DATE) {
