@@ -185,6 +185,9 @@ def test_a_first_deployment_installs_with_what_the_environment_has(shop: Shop):
     assert env["system"]["default"]["catalog"]["search"]["opensearch_server_hostname"] == "search.test"
     assert env["session"] == {"save": "db"}
     assert env["directories"]["document_root_is_pub"] is True
+    assert "[Progress" not in deployed.said
+    assert [f"{tenth}0 %" for tenth in range(1, 11)] == [
+        line.strip() for line in deployed.said.splitlines() if line.endswith(" %")]
     assert "app:config:import" in deployed.said, "else no page answers: env.php has more than the installation knew"
     assert "it's" not in deployed.said, "no password is told"
 

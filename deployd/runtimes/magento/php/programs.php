@@ -6,6 +6,7 @@ namespace Deployd\Magento;
 
 const EVIDENCE_LINES = 15;
 const LONGEST_LINE = 500;   // Magento shows all options of a command that failed, 6,000 characters
+const PROGRESS = '/^\[Progress: (\d{1,9}) \/ (\d{1,9})\]$/';   // an installation writes 1,440 of these
 const QUIET = ['warning', 'error', 'critical', 'alert', 'emergency'];
 
 /** Run a program. Gives [status, its last lines]. */
@@ -13,8 +14,17 @@ function run(array $command, bool $shown = true): array
 {
     $process = proc_open($command, [['file', '/dev/null', 'r'], ['pipe', 'w'], ['redirect', 1]], $pipes);
     $lines = [];
+    $tenths = 0;
     while (($line = fgets($pipes[1])) !== false) {
         $line = rtrim(strlen($line) > LONGEST_LINE ? substr($line, 0, LONGEST_LINE) . ' …' : $line);
+        if (preg_match(PROGRESS, $line, $of)) {
+            $now = intdiv(10 * (int) $of[1], max(1, (int) $of[2]));
+            if ($shown && $now > $tenths) {
+                say('  ' . 10 * $now . ' %');
+            }
+            $tenths = max($tenths, $now);
+            continue;
+        }
         if ($shown && $line !== '') {
             say("  $line");
         }

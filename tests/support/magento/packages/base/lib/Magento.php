@@ -129,6 +129,9 @@ class Magento
         if (getenv('MAGE_MODE') !== 'production' && !is_writable('generated')) {
             throw new \RuntimeException("Missing write permissions to the following paths:\n/app/generated");
         }
+        foreach (range(1, 144) as $number) {
+            echo "[Progress: $number / 144]\n";
+        }
         if (isset($this->options['cleanup-database'])) {
             foreach ($database->query('SHOW TABLES')->fetchAll(\PDO::FETCH_COLUMN) as $table) {
                 $database->exec("DROP TABLE `$table`");
