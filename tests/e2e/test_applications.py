@@ -107,7 +107,7 @@ async def test_post_start_mounts_within_others_and_redirects_of_every_route_are_
 async def test_a_push_is_told_what_the_check_says_word_for_word(developer: MakeDeveloper) -> None:
     me = await developer("local", files={
         ".platform.app.yaml": APP + "hoks: {}\ndisk: 64\n",
-        ".platform/services.yaml": "search: {type: 'solr:9.9', disk: 512}\n",
+        ".platform/services.yaml": "search: {type: 'elasticsearch-enterprise:8.19', disk: 512}\n",
     })
     said = await run_program(sys.executable, "-m", "deployd", "check", str(me.folder), check=False)
     pushed = await me.push()

@@ -32,11 +32,11 @@ async def test_a_configuration_error_refuses_the_push_and_names_the_place(me: De
 
 
 async def test_all_that_is_wrong_is_told_at_once_with_the_list_of_versions_that_are_there(me: Developer) -> None:
-    await me.write({".platform.app.yaml": APP.replace("3.13", "3.9") + "hokes: {}\n"})
+    await me.write({".platform.app.yaml": APP.replace("3.13", "3.8") + "hokes: {}\n"})
     pushed = await me.push()
     text = "\n".join(pushed.lines)
     assert pushed.status != 0
-    assert "there is python:3.11, python:3.13" in text
+    assert "there is python:2.7, python:3.9, python:3.11, python:3.13" in text
     assert "did you mean `hooks`?" in text
     assert await me.page() == (200, "first on main")
 

@@ -45,6 +45,8 @@ DIFFERENCES = (
     Difference("routes", r".*default_ttl", "too-small", "a time is not negative"),
     Difference(ANYWHERE, r".*size", "not-allowed", "the schema takes any word, the platform eight sizes (4.4)"),
     Difference(ANYWHERE, r".*outbound(\.\[\](\.protocol)?)?", "empty-rule( not-allowed)?", "a rule allows something, by tcp (4.5)"),
+    Difference(ANYWHERE, r".*outbound\.\[\]\.(ips|domains)", "empty-rule", "a list that names nothing opens nothing (4.5)"),
+    Difference(ANYWHERE, r".*domains(\.\[\])?", "bad-name", "a name that can be looked up is more than a text (4.5)"),
     Difference(ANYWHERE, r".*ips(\.\[\])?", "not-an-address", "an address is more than a text (4.5)"),
     Difference("application", r"(.*\.)?relationships(\.x(\.(service|endpoint))?)?", "(endpoint-missing|no-such-service| |unknown-key)+",
                "where a relationship leads is checked across files (4.6); a mapping has `service` and `endpoint` only"),
