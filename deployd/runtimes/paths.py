@@ -9,8 +9,11 @@ from __future__ import annotations
 from deployd.environment.platform import APP_FOLDER
 from deployd.project.model import Application
 from deployd.runtimes.known import KNOWN, runtime_of
+from deployd.runtimes.ruby import uses_gems
 from deployd.runtimes.runtime import GLOBAL_FOLDER, KEPT_FOLDER
 
+GEMS = {"GEM_HOME": GLOBAL_FOLDER}
+"""Where `gem install` and `bundle install` of an ordinary user install to, and is looked for."""
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 
 
@@ -19,7 +22,6 @@ def _paths(app: Application) -> dict[str, str]:
     return {
         "PATH": ":".join((*own, SYSTEM_PATH)),
         "PYTHONUSERBASE": GLOBAL_FOLDER,   # where `pip install` of an ordinary user installs to, and is looked for
-        "GEM_HOME": GLOBAL_FOLDER,         # the same of `gem install` and `bundle install`
     }
 
 
@@ -35,9 +37,10 @@ def build_paths(app: Application, environment: str) -> dict[str, str]:
     for runtime in KNOWN.values():
         kept |= {name: f"{KEPT_FOLDER}/{folder}/{environment}/{app.name}" for name, folder in runtime.compiled.items()}
     own = runtime_of(app).build_variables(app)
-    return {**_paths(app), "XDG_CACHE_HOME": f"{KEPT_FOLDER}/others", **kept, **own}
+    return {**_paths(app), **GEMS, "XDG_CACHE_HOME": f"{KEPT_FOLDER}/others", **kept, **own}
 
 
 def runtime_paths(app: Application) -> dict[str, str]:
     """For the application, its workers, hooks and crons."""
-    return {**_paths(app), **runtime_of(app).run_variables(app)}
+    gems = GEMS if uses_gems(app) else {}   # what only some need is no reason to make the containers of all anew
+    return {**_paths(app), **gems, **runtime_of(app).run_variables(app)}

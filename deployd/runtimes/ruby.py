@@ -13,6 +13,7 @@ from collections.abc import Iterator, Mapping
 from deployd.project.model import Application, Json
 from deployd.runtimes.runtime import BuildStep, Runtime
 
+CALLS_GEM = re.compile(r"(?m)(^|[\s;&|(])(gem|bundle)\s")
 BARE_VERSION = re.compile(r"[0-9][0-9A-Za-z.-]*")
 
 
@@ -42,6 +43,12 @@ def _version(constraint: Json) -> list[str]:
 def build_variables(app: Application) -> Mapping[str, str]:
     """Bundler keeps the gems that it downloads where it is told to by the row below, whichever project they are for."""
     return {"BUNDLE_GLOBAL_GEM_CACHE": "true", **run_variables(app)}
+
+
+def uses_gems(app: Application) -> bool:
+    """Whether gems may be among what it runs with, whatever its language is."""
+    hook = app.hooks.build.script if app.hooks.build is not None else ""
+    return app.runtime_name == RUBY.name or RUBY.name in app.dependencies or CALLS_GEM.search(hook) is not None
 
 
 def run_variables(app: Application) -> Mapping[str, str]:

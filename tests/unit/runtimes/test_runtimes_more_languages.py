@@ -2,11 +2,12 @@
 
 import os
 import subprocess
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from deployd.project.model import Application, Build, Commands, Instance, Stack, Web
+from deployd.project.model import Application, Build, Commands, Hook, Hooks, Instance, Stack, Web
 from deployd.project.reader import read_project
 from deployd.runtimes.build_steps import build_steps
 from deployd.runtimes.paths import build_paths, runtime_paths
@@ -98,3 +99,11 @@ def test_a_build_ends_when_the_image_has_another_version_of_a_runtime_of_the_sta
     assert done.returncode == status
     if status:
         assert f"python@{asked} is not in the image of php:1, which has 9.13.2" in done.stderr
+
+
+def test_who_has_no_gems_is_not_told_where_they_are():
+    """Else the containers of all applications would be made anew for a variable that they do not need."""
+    hooked = replace(app("python"), hooks=Hooks(build=Hook("pip install x && gem install y\n")))
+    assert "GEM_HOME" not in runtime_paths(app("python"))
+    assert "GEM_HOME" in runtime_paths(hooked)
+    assert "GEM_HOME" in build_paths(app("python"), "main"), "any hook may install one"
